@@ -1,0 +1,2 @@
+//! Batch runner.
+fn main() {}

@@ -1,0 +1,1 @@
+//! voiceclone-store
