@@ -121,11 +121,7 @@ pub struct ProviderVoice {
 impl ProviderVoice {
     /// A voice of this id and name.
     pub fn new(id: ProviderVoiceId, name: impl Into<String>, status: EnrollmentStatus) -> Self {
-        Self {
-            id,
-            name: name.into(),
-            status,
-        }
+        Self { id, name: name.into(), status }
     }
 }
 

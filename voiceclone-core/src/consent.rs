@@ -105,11 +105,7 @@ impl Consent {
 
     /// Replaces the statement.
     #[must_use]
-    pub fn to_statement(
-        mut self,
-        statement: impl Into<String>,
-        version: impl Into<String>,
-    ) -> Self {
+    pub fn to_statement(mut self, statement: impl Into<String>, version: impl Into<String>) -> Self {
         self.statement = statement.into();
         self.statement_version = version.into();
         self
@@ -160,17 +156,11 @@ impl ConsentPolicy {
         purpose: Purpose,
         now: DateTime<Utc>,
     ) -> Result<Permit> {
-        let first = consents
-            .first()
-            .ok_or_else(|| refused("no consent was recorded for this voice"))?;
+        let first = consents.first().ok_or_else(|| refused("no consent was recorded for this voice"))?;
         for consent in consents {
-            self.check(consent, purpose, now)
-                .map_err(|why| refused(why).with("consent", consent.id))?;
+            self.check(consent, purpose, now).map_err(|why| refused(why).with("consent", consent.id))?;
             if consent.subject != first.subject {
-                return Err(
-                    refused("the recordings of this voice are of different people")
-                        .with("consent", consent.id),
-                );
+                return Err(refused("the recordings of this voice are of different people").with("consent", consent.id));
             }
         }
         Ok(Permit(Arc::new(Granted {
@@ -181,12 +171,7 @@ impl ConsentPolicy {
         })))
     }
 
-    fn check(
-        &self,
-        consent: &Consent,
-        purpose: Purpose,
-        now: DateTime<Utc>,
-    ) -> Result<(), &'static str> {
+    fn check(&self, consent: &Consent, purpose: Purpose, now: DateTime<Utc>) -> Result<(), &'static str> {
         let blank = |s: &str| s.trim().is_empty();
         if blank(&consent.subject) || blank(&consent.attester) || blank(&consent.statement) {
             return Err("the consent must name its subject, its attester and a statement");
@@ -279,51 +264,20 @@ mod tests {
         let hour = TimeDelta::hours(1);
         assert_refused(&policy, &[], "no consent");
         assert_refused(&policy, &[ada().until(Utc::now() - hour)], "lapsed");
-        assert_refused(
-            &policy,
-            &[Consent {
-                revoked_at: Some(Utc::now()),
-                ..ada()
-            }],
-            "withdrawn",
-        );
-        assert_refused(
-            &policy,
-            &[Consent {
-                purposes: vec![],
-                ..ada()
-            }],
-            "another purpose",
-        );
-        assert_refused(
-            &policy,
-            &[Consent {
-                statement: " ".into(),
-                ..ada()
-            }],
-            "statement",
-        );
-        assert_refused(
-            &policy,
-            &[ada(), Consent::by_subject("Bob")],
-            "different people",
-        );
+        assert_refused(&policy, &[Consent { revoked_at: Some(Utc::now()), ..ada() }], "withdrawn");
+        assert_refused(&policy, &[Consent { purposes: vec![], ..ada() }], "another purpose");
+        assert_refused(&policy, &[Consent { statement: " ".into(), ..ada() }], "statement");
+        assert_refused(&policy, &[ada(), Consent::by_subject("Bob")], "different people");
         assert_refused(&policy, &[ada().redacted(Utc::now())], "name its subject");
     }
 
     #[test]
     fn a_stricter_policy_asks_for_more() {
         let parent = Consent::by_subject("Ada").attested_by("Annabella", Relationship::Guardian);
-        let strict = ConsentPolicy {
-            require_self_attestation: true,
-            ..Default::default()
-        };
+        let strict = ConsentPolicy { require_self_attestation: true, ..Default::default() };
         assert!(ask(&ConsentPolicy::default(), std::slice::from_ref(&parent)).is_ok());
         assert_refused(&strict, &[parent], "by the person in the recording");
-        let evidence = ConsentPolicy {
-            require_evidence: true,
-            ..Default::default()
-        };
+        let evidence = ConsentPolicy { require_evidence: true, ..Default::default() };
         assert_refused(&evidence, &[Consent::by_subject("Ada")], "evidence");
     }
 
@@ -331,15 +285,7 @@ mod tests {
     fn the_earliest_end_bounds_the_permit() {
         let soon = Utc::now() + TimeDelta::hours(1);
         let later = Utc::now() + TimeDelta::hours(2);
-        let consents = [
-            Consent::by_subject("Ada").until(later),
-            Consent::by_subject("Ada").until(soon),
-        ];
-        assert_eq!(
-            ask(&ConsentPolicy::default(), &consents)
-                .unwrap()
-                .expires_at(),
-            Some(soon)
-        );
+        let consents = [Consent::by_subject("Ada").until(later), Consent::by_subject("Ada").until(soon)];
+        assert_eq!(ask(&ConsentPolicy::default(), &consents).unwrap().expires_at(), Some(soon));
     }
 }

@@ -84,11 +84,7 @@ impl ErrorKind {
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = serde_json::to_value(self).ok();
-        f.write_str(
-            name.as_ref()
-                .and_then(|v| v.as_str())
-                .unwrap_or("unexpected"),
-        )
+        f.write_str(name.as_ref().and_then(|v| v.as_str()).unwrap_or("unexpected"))
     }
 }
 
@@ -273,11 +269,7 @@ impl fmt::Display for Error {
             let open = if i == 0 { " (" } else { ", " };
             write!(f, "{open}{key}: {value}")?;
         }
-        if self.0.context.is_empty() {
-            Ok(())
-        } else {
-            f.write_str(")")
-        }
+        if self.0.context.is_empty() { Ok(()) } else { f.write_str(")") }
     }
 }
 
@@ -293,10 +285,7 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0
-            .source
-            .as_deref()
-            .map(|s| s as &(dyn StdError + 'static))
+        self.0.source.as_deref().map(|s| s as &(dyn StdError + 'static))
     }
 }
 
@@ -310,14 +299,8 @@ mod tests {
             .during("put")
             .with("key", "samples/1")
             .with_source(std::io::Error::other("disk on fire"));
-        assert_eq!(
-            error.to_string(),
-            "put: the store did not answer (key: samples/1)"
-        );
-        assert_eq!(
-            error.chain(),
-            "put: the store did not answer (key: samples/1): disk on fire"
-        );
+        assert_eq!(error.to_string(), "put: the store did not answer (key: samples/1)");
+        assert_eq!(error.chain(), "put: the store did not answer (key: samples/1): disk on fire");
     }
 
     #[test]
@@ -328,10 +311,7 @@ mod tests {
 
     #[test]
     fn a_providers_hint_becomes_the_retry_hint_only_where_a_retry_is_allowed() {
-        let hint = || ProviderFailure {
-            retry_after: Some(Duration::from_secs(3)),
-            ..Default::default()
-        };
+        let hint = || ProviderFailure { retry_after: Some(Duration::from_secs(3)), ..Default::default() };
         let limited = Error::new(ErrorKind::RateLimited, "slow down").with_provider(hint());
         assert_eq!(limited.retry(), Retry::After(Some(Duration::from_secs(3))));
         let quota = Error::new(ErrorKind::QuotaExceeded, "plan used up").with_provider(hint());
@@ -340,15 +320,8 @@ mod tests {
 
     #[test]
     fn the_providers_body_reaches_the_chain_but_not_the_message() {
-        let failure = ProviderFailure {
-            excerpt: Some("internal detail".into()),
-            ..Default::default()
-        };
-        let error = Error::new(
-            ErrorKind::Protocol,
-            "the provider's answer could not be read",
-        )
-        .with_provider(failure);
+        let failure = ProviderFailure { excerpt: Some("internal detail".into()), ..Default::default() };
+        let error = Error::new(ErrorKind::Protocol, "the provider's answer could not be read").with_provider(failure);
         assert!(!error.to_string().contains("internal detail"));
         assert!(error.chain().contains("internal detail"));
     }

@@ -203,12 +203,10 @@ impl Fingerprint {
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }
 
 #[cfg(test)]
@@ -221,10 +219,7 @@ mod tests {
         let wire = id.to_string();
         assert!(wire.starts_with("smp_") && wire.len() == 36);
         assert_eq!(wire.parse::<SampleId>().unwrap(), id);
-        assert_eq!(
-            serde_json::from_str::<SampleId>(&format!("\"{wire}\"")).unwrap(),
-            id
-        );
+        assert_eq!(serde_json::from_str::<SampleId>(&format!("\"{wire}\"")).unwrap(), id);
     }
 
     #[test]

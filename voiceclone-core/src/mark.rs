@@ -38,16 +38,11 @@ pub struct Provenance {
 }
 
 /// IPTC `NewsCodes` digital source type of media made by a trained model.
-pub const TRAINED_ALGORITHMIC_MEDIA: &str =
-    "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
+pub const TRAINED_ALGORITHMIC_MEDIA: &str = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
 
 impl Provenance {
     /// Speech by `provider` under `consents`, made now.
-    pub fn of_speech(
-        provider: impl Into<String>,
-        model: Option<String>,
-        consents: &[ConsentId],
-    ) -> Self {
+    pub fn of_speech(provider: impl Into<String>, model: Option<String>, consents: &[ConsentId]) -> Self {
         Self {
             ai_generated: true,
             digital_source_type: TRAINED_ALGORITHMIC_MEDIA.to_owned(),
@@ -78,10 +73,7 @@ pub struct MarkedAudio {
 impl MarkedAudio {
     /// For markers: `audio` as it is now that it carries the mark, and a word for how, such as `metadata`.
     pub fn attest(audio: EncodedAudio, how: impl Into<String>) -> Self {
-        Self {
-            audio,
-            how: how.into(),
-        }
+        Self { audio, how: how.into() }
     }
 
     /// The audio.

@@ -20,11 +20,7 @@ pub struct OpInfo {
 impl OpInfo {
     /// An operation of one provider.
     pub fn new(op: &'static str, provider: impl Into<String>, model: Option<String>) -> Self {
-        Self {
-            op,
-            provider: provider.into(),
-            model,
-        }
+        Self { op, provider: provider.into(), model }
     }
 }
 

@@ -23,18 +23,12 @@ pub struct Prepared {
 impl Prepared {
     /// A clip and what was measured.
     pub fn new(clip: EncodedAudio, quality: QualityReport) -> Self {
-        Self {
-            clip: Some(clip),
-            quality,
-        }
+        Self { clip: Some(clip), quality }
     }
 
     /// No clip, and why.
     pub fn rejected(quality: QualityReport) -> Self {
-        Self {
-            clip: None,
-            quality,
-        }
+        Self { clip: None, quality }
     }
 }
 

@@ -59,22 +59,13 @@ pub struct Utterance {
 impl Utterance {
     /// This text, everything else as the provider likes it.
     pub fn new(text: SpeechText) -> Self {
-        Self {
-            text,
-            language: None,
-            speed: None,
-            seed: None,
-            options: ProviderOptions::new(),
-        }
+        Self { text, language: None, speed: None, seed: None, options: ProviderOptions::new() }
     }
 
     /// The same way of speaking with another text.
     #[must_use]
     pub fn with_text(&self, text: SpeechText) -> Self {
-        Self {
-            text,
-            ..self.clone()
-        }
+        Self { text, ..self.clone() }
     }
 }
 

@@ -34,11 +34,7 @@ pub struct WordTime {
 impl WordTime {
     /// A word from `start` to `end`.
     pub fn new(word: impl Into<String>, start: Duration, end: Duration) -> Self {
-        Self {
-            word: word.into(),
-            start,
-            end,
-        }
+        Self { word: word.into(), start, end }
     }
 }
 
@@ -77,24 +73,13 @@ pub struct SynthesisStream {
 
 impl SynthesisStream {
     /// Wraps a provider's events. `format` is what the audio bytes are.
-    pub fn new(
-        format: AudioFormat,
-        events: impl Stream<Item = Result<SynthesisEvent>> + Send + 'static,
-    ) -> Self {
-        Self {
-            format,
-            events: Some(Box::pin(events)),
-            guards: Vec::new(),
-            audio_bytes: 0,
-        }
+    pub fn new(format: AudioFormat, events: impl Stream<Item = Result<SynthesisEvent>> + Send + 'static) -> Self {
+        Self { format, events: Some(Box::pin(events)), guards: Vec::new(), audio_bytes: 0 }
     }
 
     /// Audio that is all there, as one chunk.
     pub fn of_bytes(format: AudioFormat, audio: impl Into<Bytes>) -> Self {
-        let events = [
-            SynthesisEvent::Audio(audio.into()),
-            SynthesisEvent::Done(Summary::default()),
-        ];
+        let events = [SynthesisEvent::Audio(audio.into()), SynthesisEvent::Done(Summary::default())];
         Self::new(format, stream::iter(events.map(Ok)))
     }
 
@@ -156,12 +141,7 @@ impl SynthesisStream {
                 SynthesisEvent::Audio(chunk) => audio.extend_from_slice(&chunk),
                 SynthesisEvent::Words(more) => words.extend(more),
                 SynthesisEvent::Done(summary) => {
-                    return Ok(CollectedAudio {
-                        format: self.format,
-                        audio: audio.freeze(),
-                        words,
-                        summary,
-                    });
+                    return Ok(CollectedAudio { format: self.format, audio: audio.freeze(), words, summary });
                 }
             }
         }
@@ -172,17 +152,11 @@ impl SynthesisStream {
         match &event {
             SynthesisEvent::Audio(chunk) => self.audio_bytes += chunk.len() as u64,
             SynthesisEvent::Done(_) if self.audio_bytes == 0 => {
-                return Err(Error::new(
-                    ErrorKind::Protocol,
-                    "the provider finished without any audio",
-                ));
+                return Err(Error::new(ErrorKind::Protocol, "the provider finished without any audio"));
             }
             SynthesisEvent::Done(_) if self.partial_frame() => {
-                return Err(Error::new(
-                    ErrorKind::Protocol,
-                    "the provider's audio ends within a sample",
-                )
-                .with("bytes", self.audio_bytes));
+                return Err(Error::new(ErrorKind::Protocol, "the provider's audio ends within a sample")
+                    .with("bytes", self.audio_bytes));
             }
             _ => {}
         }
@@ -190,9 +164,7 @@ impl SynthesisStream {
     }
 
     fn partial_frame(&self) -> bool {
-        self.format
-            .frame_bytes()
-            .is_some_and(|frame| !self.audio_bytes.is_multiple_of(frame as u64))
+        self.format.frame_bytes().is_some_and(|frame| !self.audio_bytes.is_multiple_of(frame as u64))
     }
 
     fn end(&mut self) {
@@ -202,11 +174,8 @@ impl SynthesisStream {
 }
 
 fn ended_early() -> Error {
-    Error::new(
-        ErrorKind::Protocol,
-        "the provider's stream ended before it said that it was done",
-    )
-    .with_retry(Retry::After(None))
+    Error::new(ErrorKind::Protocol, "the provider's stream ended before it said that it was done")
+        .with_retry(Retry::After(None))
 }
 
 impl Stream for SynthesisStream {
@@ -221,10 +190,7 @@ impl Stream for SynthesisStream {
             Some(Err(error)) => Err(error),
             None => Err(ended_early()),
         };
-        if !matches!(
-            item,
-            Ok(SynthesisEvent::Audio(_) | SynthesisEvent::Words(_))
-        ) {
+        if !matches!(item, Ok(SynthesisEvent::Audio(_) | SynthesisEvent::Words(_))) {
             self.end();
         }
         Poll::Ready(Some(item))
@@ -285,8 +251,7 @@ mod tests {
     }
 
     async fn run(events: Events) -> Vec<String> {
-        let stream =
-            SynthesisStream::new(AudioFormat::raw_s16(24_000).unwrap(), stream::iter(events));
+        let stream = SynthesisStream::new(AudioFormat::raw_s16(24_000).unwrap(), stream::iter(events));
         let name = |item: Result<SynthesisEvent>| match item {
             Ok(SynthesisEvent::Audio(a)) => format!("audio {}", a.len()),
             Ok(SynthesisEvent::Words(_)) => "words".into(),
@@ -304,22 +269,10 @@ mod tests {
             (vec![audio(4)], &["audio 4", early]),
             (vec![], &[early]),
             (vec![done()], &["the provider finished without any audio"]),
-            (
-                vec![audio(0), done()],
-                &["audio 0", "the provider finished without any audio"],
-            ),
-            (
-                vec![audio(3), done()],
-                &["audio 3", "the provider's audio ends within a sample"],
-            ),
-            (
-                vec![audio(3), audio(1), done(), audio(2), done()],
-                &["audio 3", "audio 1", "done"],
-            ),
-            (
-                vec![audio(2), broken(), audio(2), done()],
-                &["audio 2", "gone"],
-            ),
+            (vec![audio(0), done()], &["audio 0", "the provider finished without any audio"]),
+            (vec![audio(3), done()], &["audio 3", "the provider's audio ends within a sample"]),
+            (vec![audio(3), audio(1), done(), audio(2), done()], &["audio 3", "audio 1", "done"]),
+            (vec![audio(2), broken(), audio(2), done()], &["audio 2", "gone"]),
         ];
         for (events, expected) in cases {
             assert_eq!(run(events).await, expected);
@@ -347,15 +300,9 @@ mod tests {
     #[tokio::test]
     async fn collecting_stops_at_the_limit() {
         let format = AudioFormat::raw_s16(24_000).unwrap();
-        let whole = SynthesisStream::of_bytes(format, vec![0; 48])
-            .collect_audio(48)
-            .await
-            .unwrap();
+        let whole = SynthesisStream::of_bytes(format, vec![0; 48]).collect_audio(48).await.unwrap();
         assert_eq!(whole.encoded().unwrap().duration, Duration::from_millis(1));
-        let error = SynthesisStream::of_bytes(format, vec![0; 48])
-            .collect_audio(47)
-            .await
-            .unwrap_err();
+        let error = SynthesisStream::of_bytes(format, vec![0; 48]).collect_audio(47).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
 }

@@ -20,10 +20,7 @@ use crate::{
 /// What a synthesizer can do. Whatever it denies is refused before the call, so nothing is silently ignored.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent abilities, each of its own name"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "independent abilities, each of its own name")]
 pub struct SynthesisCapability {
     /// Speaks in a voice the provider knows by id.
     pub voice_by_id: bool,
@@ -155,10 +152,7 @@ pub struct ReferenceVoice {
 impl ReferenceVoice {
     /// A voice of these clips.
     pub fn new(clips: impl Into<Arc<[EncodedAudio]>>, fingerprint: Fingerprint) -> Self {
-        Self {
-            clips: clips.into(),
-            fingerprint,
-        }
+        Self { clips: clips.into(), fingerprint }
     }
 }
 
@@ -178,12 +172,7 @@ pub struct SynthesisRequest {
 impl SynthesisRequest {
     /// A request under `permit`. There is no other constructor: no consent, no speech.
     pub fn new(permit: Permit, voice: VoiceRef, utterance: Utterance, format: AudioFormat) -> Self {
-        Self {
-            permit,
-            voice,
-            utterance,
-            format,
-        }
+        Self { permit, voice, utterance, format }
     }
 
     /// Under which consents.
@@ -200,18 +189,11 @@ impl SynthesisRequest {
     ///
     /// # Errors
     /// `InvalidInput` if they do not have the form the provider documents.
-    pub fn options<T: serde::de::DeserializeOwned>(
-        &self,
-        provider: &ProviderId,
-    ) -> Result<Option<T>> {
+    pub fn options<T: serde::de::DeserializeOwned>(&self, provider: &ProviderId) -> Result<Option<T>> {
         let settings = self.utterance.options.get(provider);
-        settings
-            .map(|v| T::deserialize(v))
-            .transpose()
-            .map_err(|e| {
-                crate::Error::invalid(format!("the options for {provider} cannot be used: {e}"))
-                    .during("options")
-            })
+        settings.map(|v| T::deserialize(v)).transpose().map_err(|e| {
+            crate::Error::invalid(format!("the options for {provider} cannot be used: {e}")).during("options")
+        })
     }
 }
 

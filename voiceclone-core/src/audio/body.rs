@@ -46,8 +46,7 @@ impl AudioBody {
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let refuse = |why: &str| Error::invalid(format!("{why}: {}", path.display()));
-        let meta = std::fs::metadata(path)
-            .map_err(|e| refuse("the file cannot be opened").with_source(e))?;
+        let meta = std::fs::metadata(path).map_err(|e| refuse("the file cannot be opened").with_source(e))?;
         if !meta.is_file() {
             return Err(refuse("this is not a regular file"));
         }
@@ -94,10 +93,7 @@ impl AudioBody {
     /// `InvalidInput` if there are more than `limit`; `Unavailable` if the file is gone.
     pub async fn bytes(&self, limit: u64) -> Result<Bytes> {
         if self.len() > limit {
-            return Err(Error::invalid(format!(
-                "audio has {} bytes; at most {limit} are accepted here",
-                self.len()
-            )));
+            return Err(Error::invalid(format!("audio has {} bytes; at most {limit} are accepted here", self.len())));
         }
         if let Place::Memory(bytes) = &self.0 {
             return Ok(bytes.clone());
@@ -105,10 +101,7 @@ impl AudioBody {
         let body = self.clone();
         blocking("read", move || {
             let mut out = Vec::new();
-            body.reader()?
-                .take(limit)
-                .read_to_end(&mut out)
-                .map_err(spool_failed)?;
+            body.reader()?.take(limit).read_to_end(&mut out).map_err(spool_failed)?;
             Ok(out.into())
         })
         .await
@@ -118,33 +111,24 @@ impl AudioBody {
     pub fn stream(&self) -> BoxStream<Result<Bytes>> {
         if let Place::Memory(bytes) = &self.0 {
             let bytes = bytes.clone();
-            return Box::pin(futures_util::stream::iter(
-                (!bytes.is_empty()).then_some(Ok(bytes)),
-            ));
+            return Box::pin(futures_util::stream::iter((!bytes.is_empty()).then_some(Ok(bytes))));
         }
         let body = self.clone();
-        Box::pin(futures_util::stream::try_unfold(
-            None,
-            move |reader: Option<Box<dyn ReadSeek>>| {
-                let body = body.clone();
-                async move {
-                    blocking("read", move || {
-                        let mut reader = match reader {
-                            Some(reader) => reader,
-                            None => body.reader()?,
-                        };
-                        let mut chunk = Vec::with_capacity(CHUNK);
-                        reader
-                            .by_ref()
-                            .take(CHUNK as u64)
-                            .read_to_end(&mut chunk)
-                            .map_err(spool_failed)?;
-                        Ok((!chunk.is_empty()).then(|| (Bytes::from(chunk), Some(reader))))
-                    })
-                    .await
-                }
-            },
-        ))
+        Box::pin(futures_util::stream::try_unfold(None, move |reader: Option<Box<dyn ReadSeek>>| {
+            let body = body.clone();
+            async move {
+                blocking("read", move || {
+                    let mut reader = match reader {
+                        Some(reader) => reader,
+                        None => body.reader()?,
+                    };
+                    let mut chunk = Vec::with_capacity(CHUNK);
+                    reader.by_ref().take(CHUNK as u64).read_to_end(&mut chunk).map_err(spool_failed)?;
+                    Ok((!chunk.is_empty()).then(|| (Bytes::from(chunk), Some(reader))))
+                })
+                .await
+            }
+        }))
     }
 
     /// The SHA-256 of the bytes, as lower-case hexadecimal.
@@ -175,18 +159,13 @@ impl AudioBody {
     ///
     /// # Cancel safety
     /// Dropping the future removes the temporary file.
-    pub async fn spool(
-        chunks: impl Stream<Item = Result<Bytes>> + Send,
-        limit: u64,
-    ) -> Result<Self> {
+    pub async fn spool(chunks: impl Stream<Item = Result<Bytes>> + Send, limit: u64) -> Result<Self> {
         let mut chunks = std::pin::pin!(chunks);
         let mut spool = Spool::default();
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk?;
             if spool.len + chunk.len() as u64 > limit {
-                return Err(Error::invalid(format!(
-                    "the upload has more than the {limit} bytes that are accepted"
-                )));
+                return Err(Error::invalid(format!("the upload has more than the {limit} bytes that are accepted")));
             }
             spool = if spool.file.is_none() && spool.memory.len() + chunk.len() <= SPOOL_THRESHOLD {
                 spool.write(&chunk)?;
@@ -235,8 +214,7 @@ impl Spool {
         self.len += chunk.len() as u64;
         if self.file.is_none() && self.memory.len() + chunk.len() > SPOOL_THRESHOLD {
             let mut file = NamedTempFile::new().map_err(spool_failed)?;
-            file.write_all(&std::mem::take(&mut self.memory))
-                .map_err(spool_failed)?;
+            file.write_all(&std::mem::take(&mut self.memory)).map_err(spool_failed)?;
             self.file = Some(file);
         }
         if let Some(file) = &mut self.file {
@@ -261,20 +239,14 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result.map_err(|e| e.during(op)),
-        Err(join) => Err(
-            Error::unexpected("a background computation stopped unexpectedly")
-                .during(op)
-                .with_source(join),
-        ),
+        Err(join) => {
+            Err(Error::unexpected("a background computation stopped unexpectedly").during(op).with_source(join))
+        }
     }
 }
 
 fn spool_failed(error: io::Error) -> Error {
-    let kind = if error.kind() == io::ErrorKind::StorageFull {
-        "the disk is full"
-    } else {
-        "temporary storage failed"
-    };
+    let kind = if error.kind() == io::ErrorKind::StorageFull { "the disk is full" } else { "temporary storage failed" };
     Error::new(ErrorKind::Unavailable, kind).with_source(error)
 }
 
@@ -284,17 +256,13 @@ mod tests {
     use futures_util::TryStreamExt as _;
 
     fn chunks(n: usize, size: usize) -> impl Stream<Item = Result<Bytes>> + Send {
-        futures_util::stream::iter(
-            (0..n).map(move |i| Ok(Bytes::from(vec![u8::try_from(i % 251).unwrap(); size]))),
-        )
+        futures_util::stream::iter((0..n).map(move |i| Ok(Bytes::from(vec![u8::try_from(i % 251).unwrap(); size]))))
     }
 
     #[tokio::test]
     async fn what_is_spooled_comes_back_from_memory_and_from_a_file() {
         for n in [0, 1, 3, 100] {
-            let body = AudioBody::spool(chunks(n, 100_000), u64::MAX)
-                .await
-                .unwrap();
+            let body = AudioBody::spool(chunks(n, 100_000), u64::MAX).await.unwrap();
             let back: Vec<Bytes> = body.stream().try_collect().await.unwrap();
             let sent: Vec<Bytes> = chunks(n, 100_000).try_collect().await.unwrap();
             assert_eq!(back.concat(), sent.concat(), "{n} chunks");
@@ -316,12 +284,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_temporary_file_goes_with_its_last_clone() {
-        let body = AudioBody::spool(chunks(60, 100_000), u64::MAX)
-            .await
-            .unwrap();
-        let Place::Temporary(path, _) = &body.0 else {
-            panic!("{body:?} should be in a file")
-        };
+        let body = AudioBody::spool(chunks(60, 100_000), u64::MAX).await.unwrap();
+        let Place::Temporary(path, _) = &body.0 else { panic!("{body:?} should be in a file") };
         let path = path.to_path_buf();
         let clone = body.clone();
         drop(body);

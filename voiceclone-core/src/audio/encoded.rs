@@ -18,11 +18,7 @@ pub struct EncodedAudio {
 impl EncodedAudio {
     /// Bytes of a known format and length.
     pub fn new(format: AudioFormat, duration: Duration, body: impl Into<AudioBody>) -> Self {
-        Self {
-            format,
-            duration,
-            body: body.into(),
-        }
+        Self { format, duration, body: body.into() }
     }
 }
 
@@ -39,10 +35,7 @@ pub struct RawAudio {
 impl RawAudio {
     /// Bytes as they came.
     pub fn new(body: impl Into<AudioBody>) -> Self {
-        Self {
-            body: body.into(),
-            declared: None,
-        }
+        Self { body: body.into(), declared: None }
     }
 
     /// What the sender called them.

@@ -116,20 +116,11 @@ impl AudioFormat {
     ///
     /// # Errors
     /// `InvalidInput` outside [`SAMPLE_RATES`] and 1 to [`MAX_CHANNELS`] channels.
-    pub fn new(
-        container: Container,
-        codec: Codec,
-        sample_rate: u32,
-        channels: u16,
-    ) -> Result<Self> {
+    pub fn new(container: Container, codec: Codec, sample_rate: u32, channels: u16) -> Result<Self> {
         let rate = NonZeroU32::new(sample_rate).filter(|rate| SAMPLE_RATES.contains(&rate.get()));
-        let channels = NonZeroU16::new(channels)
-            .filter(|n| n.get() <= MAX_CHANNELS)
-            .ok_or_else(|| {
-                Error::invalid(format!(
-                    "audio has {channels} channels; 1 to {MAX_CHANNELS} are accepted"
-                ))
-            })?;
+        let channels = NonZeroU16::new(channels).filter(|n| n.get() <= MAX_CHANNELS).ok_or_else(|| {
+            Error::invalid(format!("audio has {channels} channels; 1 to {MAX_CHANNELS} are accepted"))
+        })?;
         let sample_rate = rate.ok_or_else(|| {
             Error::invalid(format!(
                 "the sample rate is {sample_rate} Hz; {} to {} Hz are accepted",
@@ -137,12 +128,7 @@ impl AudioFormat {
                 SAMPLE_RATES.end()
             ))
         })?;
-        Ok(Self {
-            container,
-            codec,
-            sample_rate,
-            channels,
-        })
+        Ok(Self { container, codec, sample_rate, channels })
     }
 
     /// Mono 16-bit samples without a container: what providers stream.
@@ -207,11 +193,7 @@ pub fn frames_to_duration(frames: u64, sample_rate: u32) -> Duration {
 
 impl fmt::Display for AudioFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?}/{:?} {} Hz, {} channel(s)",
-            self.container, self.codec, self.sample_rate, self.channels
-        )
+        write!(f, "{:?}/{:?} {} Hz, {} channel(s)", self.container, self.codec, self.sample_rate, self.channels)
     }
 }
 
@@ -224,21 +206,13 @@ mod tests {
         let raw = AudioFormat::new(Container::Raw, Codec::PcmS16Le, 24_000, 2).unwrap();
         assert_eq!(raw.frame_bytes(), Some(4));
         assert_eq!(raw.duration_of(96_000), Some(Duration::from_secs(1)));
-        assert_eq!(
-            raw.in_container(Container::Flac, Codec::Flac).frame_bytes(),
-            None
-        );
+        assert_eq!(raw.in_container(Container::Flac, Codec::Flac).frame_bytes(), None);
     }
 
     #[test]
     fn rates_and_channels_outside_the_limits_are_named() {
-        for (rate, channels, found) in [
-            (0, 1, "0 Hz"),
-            (u32::MAX, 1, "4294967295 Hz"),
-            (48_000, 9, "9 channels"),
-        ] {
-            let error =
-                AudioFormat::new(Container::Raw, Codec::PcmS16Le, rate, channels).unwrap_err();
+        for (rate, channels, found) in [(0, 1, "0 Hz"), (u32::MAX, 1, "4294967295 Hz"), (48_000, 9, "9 channels")] {
+            let error = AudioFormat::new(Container::Raw, Codec::PcmS16Le, rate, channels).unwrap_err();
             assert!(error.message().contains(found), "{error}");
         }
     }

@@ -24,9 +24,7 @@ impl Pcm {
     pub fn new(samples: Vec<f32>, sample_rate: u32, channels: u16) -> Result<Self> {
         let format = AudioFormat::new(Container::Raw, Codec::PcmF32Le, sample_rate, channels)?;
         if let Some(at) = samples.iter().position(|s| !s.is_finite()) {
-            return Err(
-                Error::invalid("audio holds a sample that is not a finite number").with("at", at),
-            );
+            return Err(Error::invalid("audio holds a sample that is not a finite number").with("at", at));
         }
         if !samples.len().is_multiple_of(usize::from(format.channels())) {
             return Err(Error::invalid(format!(
@@ -34,15 +32,9 @@ impl Pcm {
                 samples.len()
             )));
         }
-        let rate = NonZeroU32::new(sample_rate)
-            .ok_or_else(|| Error::invalid("the sample rate is 0 Hz"))?;
-        let channels =
-            NonZeroU16::new(channels).ok_or_else(|| Error::invalid("audio has no channels"))?;
-        Ok(Self {
-            samples,
-            rate,
-            channels,
-        })
+        let rate = NonZeroU32::new(sample_rate).ok_or_else(|| Error::invalid("the sample rate is 0 Hz"))?;
+        let channels = NonZeroU16::new(channels).ok_or_else(|| Error::invalid("audio has no channels"))?;
+        Ok(Self { samples, rate, channels })
     }
 
     /// Interleaved samples.
@@ -77,10 +69,7 @@ impl Pcm {
 }
 
 /// One sample as a 16-bit integer: ×32768, rounded, clamped. The inverse of [`from_s16`] for every 16-bit value.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "clamped to the range of i16 before the cast"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "clamped to the range of i16 before the cast")]
 pub fn to_s16(sample: f32) -> i16 {
     (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16
 }
@@ -92,10 +81,7 @@ pub fn from_s16(sample: i16) -> f32 {
 
 /// Samples as 16-bit little-endian bytes.
 pub fn to_s16_bytes(samples: &[f32]) -> Vec<u8> {
-    samples
-        .iter()
-        .flat_map(|s| to_s16(*s).to_le_bytes())
-        .collect()
+    samples.iter().flat_map(|s| to_s16(*s).to_le_bytes()).collect()
 }
 
 /// 16-bit little-endian bytes as samples; an odd last byte is not a sample and is an error of the caller's contract.
@@ -105,15 +91,9 @@ pub fn to_s16_bytes(samples: &[f32]) -> Vec<u8> {
 pub fn from_s16_bytes(bytes: &[u8]) -> Result<Vec<f32>> {
     let (pairs, rest) = bytes.as_chunks::<2>();
     if !rest.is_empty() {
-        return Err(Error::invalid(format!(
-            "{} bytes are no whole 16-bit samples",
-            bytes.len()
-        )));
+        return Err(Error::invalid(format!("{} bytes are no whole 16-bit samples", bytes.len())));
     }
-    Ok(pairs
-        .iter()
-        .map(|pair| from_s16(i16::from_le_bytes(*pair)))
-        .collect())
+    Ok(pairs.iter().map(|pair| from_s16(i16::from_le_bytes(*pair))).collect())
 }
 
 #[cfg(test)]

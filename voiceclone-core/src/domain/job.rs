@@ -57,9 +57,8 @@ impl JobSpec {
     /// # Errors
     /// `Unexpected` if the request cannot be written as JSON.
     pub fn fingerprint(&self) -> crate::error::Result<Fingerprint> {
-        let json = serde_json::to_vec(self).map_err(|e| {
-            Error::unexpected("a job request cannot be written as JSON").with_source(e)
-        })?;
+        let json = serde_json::to_vec(self)
+            .map_err(|e| Error::unexpected("a job request cannot be written as JSON").with_source(e))?;
         Ok(Fingerprint::of([json.as_slice()]))
     }
 }
@@ -82,13 +81,7 @@ pub enum JobState {
 
 impl JobState {
     /// Every state.
-    pub const ALL: [Self; 5] = [
-        Self::Queued,
-        Self::Running,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-    ];
+    pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled];
 
     /// True if nothing more will happen.
     pub const fn is_terminal(self) -> bool {
@@ -130,11 +123,7 @@ pub struct Progress {
 impl Progress {
     /// `done` of `total` units of `step`.
     pub fn new(step: impl Into<String>, done: u64, total: u64) -> Self {
-        Self {
-            step: step.into(),
-            done,
-            total,
-        }
+        Self { step: step.into(), done, total }
     }
 }
 
@@ -152,11 +141,7 @@ pub struct JobError {
 impl JobError {
     /// What is kept of `error`.
     pub fn new(error: &Error, attempt: u32) -> Self {
-        Self {
-            kind: error.kind(),
-            message: error.message().to_owned(),
-            attempt,
-        }
+        Self { kind: error.kind(), message: error.message().to_owned(), attempt }
     }
 
     /// As an error again.
@@ -334,13 +319,6 @@ pub struct JobEvent {
 impl JobEvent {
     /// Event `seq` of `job`, as it stands.
     pub fn of(job: &Job, seq: u64, at: DateTime<Utc>) -> Self {
-        Self {
-            job: job.id,
-            seq,
-            at,
-            state: job.state,
-            progress: job.progress.clone(),
-            error: job.error.clone(),
-        }
+        Self { job: job.id, seq, at, state: job.state, progress: job.progress.clone(), error: job.error.clone() }
     }
 }

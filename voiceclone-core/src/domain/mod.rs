@@ -8,8 +8,7 @@ mod sample;
 mod voice;
 
 pub use job::{
-    DEFAULT_MAX_ATTEMPTS, Job, JobError, JobEvent, JobOutput, JobSpec, JobState, NewJob, Progress,
-    SpokenAudio,
+    DEFAULT_MAX_ATTEMPTS, Job, JobError, JobEvent, JobOutput, JobSpec, JobState, NewJob, Progress, SpokenAudio,
 };
 pub use quality::{ClipProfile, Finding, Measure, QualityReport, Verdict};
 pub use sample::{SampleState, VoiceSample};
@@ -33,8 +32,5 @@ impl Version {
 
 /// The error of a move that a state machine does not have.
 fn no_such_move(what: &'static str, from: impl std::fmt::Debug, to: impl std::fmt::Debug) -> Error {
-    Error::new(
-        ErrorKind::Conflict,
-        format!("a {what} that is {from:?} cannot become {to:?}"),
-    )
+    Error::new(ErrorKind::Conflict, format!("a {what} that is {from:?} cannot become {to:?}"))
 }

@@ -66,19 +66,8 @@ pub struct Finding {
 
 impl Finding {
     /// A measurement with its meaning.
-    pub fn new(
-        measure: Measure,
-        value: f64,
-        verdict: Verdict,
-        sentence: impl Into<String>,
-    ) -> Self {
-        Self {
-            measure,
-            value,
-            verdict,
-            sentence: sentence.into(),
-            advice: String::new(),
-        }
+    pub fn new(measure: Measure, value: f64, verdict: Verdict, sentence: impl Into<String>) -> Self {
+        Self { measure, value, verdict, sentence: sentence.into(), advice: String::new() }
     }
 
     /// What to do about it.
@@ -106,30 +95,18 @@ impl QualityReport {
 
     /// The value of one measure, if it was taken.
     pub fn value(&self, measure: Measure) -> Option<f64> {
-        self.findings
-            .iter()
-            .find(|f| f.measure == measure)
-            .map(|f| f.value)
+        self.findings.iter().find(|f| f.measure == measure).map(|f| f.value)
     }
 
     /// The worst verdict.
     pub fn verdict(&self) -> Verdict {
-        self.findings
-            .iter()
-            .map(|f| f.verdict)
-            .max()
-            .unwrap_or(Verdict::Ok)
+        self.findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::Ok)
     }
 
     /// The sentences, with advice, of the findings that make the recording useless.
     pub fn rejections(&self) -> Vec<String> {
-        let rejected = self
-            .findings
-            .iter()
-            .filter(|f| f.verdict == Verdict::Reject);
-        rejected
-            .map(|f| format!("{} {}", f.sentence, f.advice).trim_end().to_owned())
-            .collect()
+        let rejected = self.findings.iter().filter(|f| f.verdict == Verdict::Reject);
+        rejected.map(|f| format!("{} {}", f.sentence, f.advice).trim_end().to_owned()).collect()
     }
 }
 

@@ -30,13 +30,7 @@ pub enum SampleState {
 
 impl SampleState {
     /// Every state.
-    pub const ALL: [Self; 5] = [
-        Self::Received,
-        Self::Processing,
-        Self::Ready,
-        Self::Rejected,
-        Self::Deleted,
-    ];
+    pub const ALL: [Self; 5] = [Self::Received, Self::Processing, Self::Ready, Self::Rejected, Self::Deleted];
 
     /// The only table of moves. `Processing → Received` is an attempt that is to be made again.
     pub const fn can_become(self, next: Self) -> bool {
@@ -89,10 +83,7 @@ pub struct VoiceSample {
 
 impl VoiceSample {
     /// A sample that was just stored.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the record's required fields, each of another type"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "the record's required fields, each of another type")]
     pub fn received(
         id: SampleId,
         owner: OwnerId,

@@ -82,13 +82,7 @@ pub struct Binding {
 impl Binding {
     /// A binding that is about to be made.
     pub fn pending(key: BindingKey) -> Self {
-        Self {
-            key,
-            voice: None,
-            state: BindingState::Pending,
-            failure: None,
-            updated_at: Utc::now(),
-        }
+        Self { key, voice: None, state: BindingState::Pending, failure: None, updated_at: Utc::now() }
     }
 
     /// Where it stands.
@@ -102,9 +96,7 @@ impl Binding {
     /// `Conflict` if [`BindingState::can_become`] denies it.
     pub fn transition(mut self, next: BindingState) -> Result<Self> {
         if !self.state.can_become(next) {
-            return Err(
-                no_such_move("binding", self.state, next).with("provider", &self.key.provider)
-            );
+            return Err(no_such_move("binding", self.state, next).with("provider", &self.key.provider));
         }
         self.state = next;
         self.updated_at = Utc::now();
@@ -137,12 +129,7 @@ pub struct Voice {
 
 impl Voice {
     /// A new voice.
-    pub fn new(
-        id: VoiceId,
-        owner: OwnerId,
-        name: impl Into<String>,
-        samples: Vec<SampleId>,
-    ) -> Self {
+    pub fn new(id: VoiceId, owner: OwnerId, name: impl Into<String>, samples: Vec<SampleId>) -> Self {
         let now = Utc::now();
         Self {
             id,

@@ -93,11 +93,7 @@ pub struct BlobMeta {
 impl BlobMeta {
     /// A blob of this size, written then.
     pub fn new(key: BlobKey, size: u64, modified: DateTime<Utc>) -> Self {
-        Self {
-            key,
-            size,
-            modified,
-        }
+        Self { key, size, modified }
     }
 }
 
@@ -136,10 +132,7 @@ pub struct BlobReader {
 
 impl fmt::Debug for BlobReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BlobReader")
-            .field("meta", &self.meta)
-            .field("range", &self.range)
-            .finish_non_exhaustive()
+        f.debug_struct("BlobReader").field("meta", &self.meta).field("range", &self.range).finish_non_exhaustive()
     }
 }
 
@@ -205,11 +198,7 @@ pub struct PresignedRequest {
 impl PresignedRequest {
     /// A request with no headers of its own.
     pub fn new(method: &'static str, url: String) -> Self {
-        Self {
-            method,
-            url,
-            headers: BTreeMap::new(),
-        }
+        Self { method, url, headers: BTreeMap::new() }
     }
 }
 
@@ -268,12 +257,7 @@ pub trait BlobStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `Unsupported` unless the capability offers it.
-    async fn presign_put(
-        &self,
-        key: &BlobKey,
-        ttl: Duration,
-        options: &PutOptions,
-    ) -> Result<PresignedRequest>;
+    async fn presign_put(&self, key: &BlobKey, ttl: Duration, options: &PutOptions) -> Result<PresignedRequest>;
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -307,12 +291,7 @@ impl<T: BlobStore + ?Sized> BlobStore for Arc<T> {
         (**self).presign_get(key, ttl).await
     }
 
-    async fn presign_put(
-        &self,
-        key: &BlobKey,
-        ttl: Duration,
-        options: &PutOptions,
-    ) -> Result<PresignedRequest> {
+    async fn presign_put(&self, key: &BlobKey, ttl: Duration, options: &PutOptions) -> Result<PresignedRequest> {
         (**self).presign_put(key, ttl, options).await
     }
 }
@@ -325,10 +304,8 @@ mod tests {
     fn no_key_leads_out_of_its_root() {
         assert!(BlobKey::new("samples/smp_01/3f.orig").is_ok());
         let long = "a".repeat(513);
-        for bad in [
-            "", "/", "a//b", "a/", "/a", "..", "a/../b", "a/./b", ".hidden", "a b", "a%2e", "ä",
-            "a\0", &long,
-        ] {
+        for bad in ["", "/", "a//b", "a/", "/a", "..", "a/../b", "a/./b", ".hidden", "a b", "a%2e", "ä", "a\0", &long]
+        {
             assert!(BlobKey::new(bad).is_err(), "{bad:?}");
         }
     }

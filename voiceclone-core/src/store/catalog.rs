@@ -24,11 +24,7 @@ pub struct PageQuery {
 impl PageQuery {
     /// The first 100 records of `owner`.
     pub fn of(owner: OwnerId) -> Self {
-        Self {
-            owner,
-            after: None,
-            limit: 100,
-        }
+        Self { owner, after: None, limit: 100 }
     }
 
     /// Another page size; 0 counts as 1.

@@ -49,12 +49,7 @@ pub struct JobQuery {
 impl JobQuery {
     /// The first 100 jobs of `owner`, oldest first.
     pub fn of(owner: OwnerId) -> Self {
-        Self {
-            owner,
-            state: None,
-            after: None,
-            limit: 100,
-        }
+        Self { owner, state: None, after: None, limit: 100 }
     }
 
     /// Only those in this state.
@@ -156,19 +151,13 @@ pub trait JobStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `Unavailable` if the store fails.
-    async fn claim(&self, worker: &str, limit: NonZeroUsize, lease: Duration)
-    -> Result<Vec<Lease>>;
+    async fn claim(&self, worker: &str, limit: NonZeroUsize, lease: Duration) -> Result<Vec<Lease>>;
 
     /// Extends the lease from now, keeps `progress` (and writes an event if it changed), and says whether to stop.
     ///
     /// # Errors
     /// `LeaseLost` if the lease lapsed and was taken, or the job has ended.
-    async fn heartbeat(
-        &self,
-        lease: LeaseId,
-        progress: Option<Progress>,
-        length: Duration,
-    ) -> Result<LeaseStatus>;
+    async fn heartbeat(&self, lease: LeaseId, progress: Option<Progress>, length: Duration) -> Result<LeaseStatus>;
 
     /// Ends the attempt and writes its event. Repeating the same call after a lost answer is `LeaseLost`.
     ///
@@ -188,12 +177,7 @@ pub trait JobStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `NotFound`, also for another owner's job.
-    async fn events(
-        &self,
-        owner: &OwnerId,
-        id: JobId,
-        after: u64,
-    ) -> Result<BoxStream<Result<JobEvent>>>;
+    async fn events(&self, owner: &OwnerId, id: JobId, after: u64) -> Result<BoxStream<Result<JobEvent>>>;
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -211,21 +195,11 @@ impl<T: JobStore + ?Sized> JobStore for Arc<T> {
         (**self).jobs(query).await
     }
 
-    async fn claim(
-        &self,
-        worker: &str,
-        limit: NonZeroUsize,
-        lease: Duration,
-    ) -> Result<Vec<Lease>> {
+    async fn claim(&self, worker: &str, limit: NonZeroUsize, lease: Duration) -> Result<Vec<Lease>> {
         (**self).claim(worker, limit, lease).await
     }
 
-    async fn heartbeat(
-        &self,
-        lease: LeaseId,
-        progress: Option<Progress>,
-        length: Duration,
-    ) -> Result<LeaseStatus> {
+    async fn heartbeat(&self, lease: LeaseId, progress: Option<Progress>, length: Duration) -> Result<LeaseStatus> {
         (**self).heartbeat(lease, progress, length).await
     }
 
@@ -237,12 +211,7 @@ impl<T: JobStore + ?Sized> JobStore for Arc<T> {
         (**self).cancel(owner, id).await
     }
 
-    async fn events(
-        &self,
-        owner: &OwnerId,
-        id: JobId,
-        after: u64,
-    ) -> Result<BoxStream<Result<JobEvent>>> {
+    async fn events(&self, owner: &OwnerId, id: JobId, after: u64) -> Result<BoxStream<Result<JobEvent>>> {
         (**self).events(owner, id, after).await
     }
 }

@@ -3,9 +3,6 @@ mod blob;
 mod catalog;
 mod jobs;
 
-pub use blob::{
-    BlobBody, BlobCapability, BlobKey, BlobMeta, BlobReader, BlobStore, PresignedRequest,
-    PutOptions,
-};
+pub use blob::{BlobBody, BlobCapability, BlobKey, BlobMeta, BlobReader, BlobStore, PresignedRequest, PutOptions};
 pub use catalog::{Catalog, Page, PageQuery};
 pub use jobs::{Enqueued, JobQuery, JobStore, Lease, LeaseStatus, Outcome};

@@ -34,11 +34,7 @@ pub struct Case<F> {
 impl<F> Case<F> {
     /// A rule that always applies.
     pub const fn new(name: &'static str, run: fn(F) -> CaseFuture) -> Self {
-        Self {
-            name,
-            needs: None,
-            run,
-        }
+        Self { name, needs: None, run }
     }
 
     /// A rule that applies where `declared` is true.
@@ -48,11 +44,7 @@ impl<F> Case<F> {
         declared: fn(&F) -> bool,
         run: fn(F) -> CaseFuture,
     ) -> Self {
-        Self {
-            name,
-            needs: Some((ability, declared)),
-            run,
-        }
+        Self { name, needs: Some((ability, declared)), run }
     }
 }
 
@@ -67,10 +59,7 @@ pub async fn run_case<F>(cases: &[Case<F>], name: &str, fixture: F) -> Result<()
     if let Some((ability, declared)) = case.needs
         && !declared(&fixture)
     {
-        #[expect(
-            clippy::print_stderr,
-            reason = "a skip must be seen in the test's output"
-        )]
+        #[expect(clippy::print_stderr, reason = "a skip must be seen in the test's output")]
         {
             eprintln!("skipped {name}: the fixture does not declare {ability}");
         }
@@ -83,15 +72,9 @@ pub async fn run_case<F>(cases: &[Case<F>], name: &str, fixture: F) -> Result<()
 ///
 /// # Panics
 /// If no runtime can be made.
-#[expect(
-    clippy::expect_used,
-    reason = "only tests call it, and a panic is how a test fails"
-)]
+#[expect(clippy::expect_used, reason = "only tests call it, and a panic is how a test fails")]
 pub fn run_on_runtime<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a tokio runtime").block_on(future)
 }
 
