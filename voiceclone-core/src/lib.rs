@@ -3,9 +3,12 @@ pub mod audio;
 pub mod cloner;
 pub mod consent;
 pub mod domain;
+pub mod engine;
 mod error;
 pub mod id;
+pub mod layers;
 pub mod mark;
+pub mod memory;
 pub mod observe;
 pub mod preprocess;
 pub mod speak;
@@ -15,6 +18,7 @@ pub mod synth;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod text;
+pub mod worker;
 
 pub use async_trait::async_trait;
 pub use error::{Error, ErrorKind, ProviderFailure, Result, Retry};

@@ -2,6 +2,8 @@
 //!
 //! [`MarkedAudio`] is another type than [`EncodedAudio`]: what the engine stores and hands out has been through a
 //! [`Marker`], or it does not compile.
+mod metadata;
+
 use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
@@ -13,6 +15,8 @@ use crate::{
     error::Result,
     id::{ConsentId, JobId},
 };
+
+pub use metadata::MetadataMarker;
 
 /// Where a piece of synthetic speech comes from: what EU AI Act Art. 50(2) and California SB 942 ask a mark to say, and
 /// the consent it rests on. Neither text nor name.

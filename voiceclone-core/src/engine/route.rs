@@ -1,0 +1,102 @@
+//! Which provider speaks, and in what format: the plugged-in providers as the engine sees them.
+use std::{future::Future, sync::Arc};
+
+use super::{Engine, Parts, enroll::is_still_enrolling};
+use crate::{
+    audio::{AudioFormat, Codec, Container},
+    cloner::VoiceCloner,
+    error::{Error, ErrorKind, Result, Retry},
+    id::ProviderId,
+    preprocess::Preprocessor,
+    speak::SpeakRequest,
+    synth::{Synthesizer, SynthesizerInfo},
+};
+
+/// A provider inside its layers.
+#[derive(Debug, Clone)]
+pub(crate) struct Plugged {
+    pub(crate) id: ProviderId,
+    pub(crate) synthesizer: Arc<dyn Synthesizer>,
+    pub(crate) cloner: Option<Arc<dyn VoiceCloner>>,
+    pub(crate) preprocessor: Arc<dyn Preprocessor>,
+}
+
+impl Parts {
+    pub(crate) fn provider(&self, id: &ProviderId) -> Result<&Plugged> {
+        self.providers.iter().find(|p| p.id == *id).ok_or_else(|| {
+            let known: Vec<_> = self.providers.iter().map(|p| p.id.as_str()).collect();
+            Error::new(ErrorKind::NotFound, format!("there is no provider {id}; there are: {}", known.join(", ")))
+        })
+    }
+
+    /// The providers for a request, the wanted one first. Each speaks from the same recordings, so any of them may stand
+    /// in for the first; one that cannot deliver the asked sample rate is no stand-in.
+    pub(crate) fn candidates(&self, request: &SpeakRequest) -> Result<Vec<&Plugged>> {
+        let wanted = match &request.provider {
+            Some(id) => self.provider(id)?,
+            None => self.providers.first().ok_or_else(|| Error::new(ErrorKind::Config, "no provider is plugged in"))?,
+        };
+        raw_format(wanted, request.sample_rate)?;
+        let others = self.providers.iter().filter(|p| p.id != wanted.id);
+        let others = others.filter(|p| raw_format(p, request.sample_rate).is_ok());
+        Ok(std::iter::once(wanted).chain(others).collect())
+    }
+}
+
+/// The format asked of a provider: raw 16-bit PCM, which alone can be joined, at the wanted rate or its own.
+pub(crate) fn raw_format(provider: &Plugged, sample_rate: Option<u32>) -> Result<AudioFormat> {
+    let offered = &provider.synthesizer.info().capability.formats;
+    let raw = || offered.iter().filter(|f| f.container() == Container::Raw && f.codec() == Codec::PcmS16Le);
+    let fits = |f: &&AudioFormat| sample_rate.is_none_or(|rate| f.sample_rate() == rate);
+    raw().find(fits).copied().ok_or_else(|| {
+        let rates: Vec<_> = raw().map(|f| format!("{} Hz", f.sample_rate())).collect();
+        let wanted = sample_rate.map_or_else(|| "16-bit PCM".to_owned(), |rate| format!("16-bit PCM at {rate} Hz"));
+        Error::unsupported(format!("{} does not offer {wanted}; it offers [{}]", provider.id, rates.join(", ")))
+    })
+}
+
+/// What one of several providers did, and which was asked for and did not.
+#[derive(Debug)]
+pub(crate) struct Routed<T> {
+    pub(crate) value: T,
+    pub(crate) provider: ProviderId,
+    pub(crate) instead_of: Option<ProviderId>,
+}
+
+/// Asks the candidates in order until one does it. The next is asked only where another provider may do better; if none
+/// does, the error is that of the first, which was the one wanted.
+pub(crate) async fn first_able<'a, T, F>(
+    candidates: Vec<&'a Plugged>,
+    mut ask: impl FnMut(&'a Plugged) -> F + Send,
+) -> Result<Routed<T>>
+where
+    F: Future<Output = Result<T>> + Send,
+    T: Send,
+{
+    let wanted = candidates.first().map(|p| p.id.clone());
+    let mut first_error = None;
+    for provider in candidates {
+        match ask(provider).await {
+            Ok(value) => {
+                let instead_of = wanted.filter(|wanted| *wanted != provider.id);
+                return Ok(Routed { value, provider: provider.id.clone(), instead_of });
+            }
+            Err(error) if may_fall_back(&error) => first_error = first_error.or(Some(error)),
+            Err(error) => return Err(first_error.unwrap_or(error)),
+        }
+    }
+    Err(first_error.unwrap_or_else(|| Error::new(ErrorKind::Config, "no provider is plugged in")))
+}
+
+/// True if the trouble is the provider's and not the request's. A clone that is still being made is neither.
+fn may_fall_back(error: &Error) -> bool {
+    let trouble = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::RateLimited);
+    (trouble || error.retry() == Retry::Exhausted) && !is_still_enrolling(error)
+}
+
+impl Engine {
+    /// The plugged-in providers and what they can do, in order of preference.
+    pub fn providers(&self) -> impl Iterator<Item = (&ProviderId, &SynthesizerInfo)> {
+        self.0.providers.iter().map(|p| (&p.id, p.synthesizer.info()))
+    }
+}
