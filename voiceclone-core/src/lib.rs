@@ -2,5 +2,6 @@
 pub mod audio;
 mod error;
 pub mod id;
+pub mod text;
 
 pub use error::{Error, ErrorKind, ProviderFailure, Result, Retry};
