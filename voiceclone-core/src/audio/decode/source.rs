@@ -3,7 +3,7 @@
 //! The reader is chosen by [`sniff`](super::super::sniff) and never guessed by the library. This module knows symphonia
 //! and nothing of limits.
 use std::{
-    io::{self, Read, Seek, SeekFrom},
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -15,15 +15,15 @@ use symphonia::{
         },
         errors::{Error as Fault, Result as Outcome},
         formats::{FormatOptions, FormatReader, Track},
-        io::{MediaSource, MediaSourceStream},
+        io::{MediaSourceStream, MediaSourceStreamOptions},
         packet::Packet,
     },
     default::{formats as readers, get_codecs},
 };
 
-use super::mp4;
+use super::{input::Input, mp4};
 use crate::{
-    audio::{body::AudioBody, body::ReadSeek, body::spool_failed, error::AudioError, format::Codec, format::Container},
+    audio::{body::AudioBody, body::spool_failed, error::AudioError, format::Codec, format::Container},
     audio::sniff::container_name,
     error::{Error, Result},
 };
@@ -71,8 +71,8 @@ impl Source {
                 return Err(AudioError::NoIndex.into());
             }
         }
-        bytes.seek(SeekFrom::Start(offset)).map_err(spool_failed)?;
-        let reader = guarded(container, || open_reader(container, bytes, body.len()))?
+        let input = Input::new(bytes, body.len(), container, offset).map_err(spool_failed)?;
+        let reader = guarded(container, || open_reader(container, input))?
             .map_err(|fault| unreadable(container, fault, || AudioError::Headers { container: container_name(container) }))?;
         let entries = survey.map(|survey| survey.entries).unwrap_or_default();
         let (track, codec, decoder) = pick_track(container, &*reader, &entries)?;
@@ -133,10 +133,8 @@ fn unreadable(container: Container, fault: Fault, why: impl FnOnce() -> AudioErr
     }
 }
 
-fn open_reader(container: Container, bytes: Box<dyn ReadSeek>, len: u64) -> Outcome<Box<dyn FormatReader>> {
-    // A cut WebM file points at an index it no longer has; read forwards only and it is not missed.
-    let seekable = container != Container::Webm;
-    let stream = MediaSourceStream::new(Box::new(Input { bytes, len, seekable }), Default::default());
+fn open_reader(container: Container, input: Input) -> Outcome<Box<dyn FormatReader>> {
+    let stream = MediaSourceStream::new(Box::new(input), MediaSourceStreamOptions::default());
     let options = FormatOptions::default();
     Ok(match container {
         Container::Wav => Box::new(readers::WavReader::try_new(stream, options)?),
@@ -207,33 +205,4 @@ fn codec_of(codec: AudioCodecId) -> Result<Codec, &'static str> {
         other if get_codecs().get_audio_decoder(other).is_some() => Codec::OtherPcm,
         _ => return Err("an audio codec of unknown kind"),
     })
-}
-
-/// The bytes as the library wants them.
-struct Input {
-    bytes: Box<dyn ReadSeek>,
-    len: u64,
-    seekable: bool,
-}
-
-impl Read for Input {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.bytes.read(into)
-    }
-}
-
-impl Seek for Input {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.bytes.seek(to)
-    }
-}
-
-impl MediaSource for Input {
-    fn is_seekable(&self) -> bool {
-        self.seekable
-    }
-
-    fn byte_len(&self) -> Option<u64> {
-        Some(self.len)
-    }
 }
