@@ -28,7 +28,7 @@ mono adts.aac -c:a aac -b:a 32k
 mono layer3.mp3 -c:a libmp3lame -b:a 32k -id3v2_version 0
 ff -f lavfi -i "$MONO" -c:a libmp3lame -q:a 6 -metadata title=Tone -id3v2_version 3 -write_id3v1 1 tagged.mp3
 mono layer2.mp2 -c:a mp2 -b:a 32k
-mono vorbis.ogg -c:a libvorbis -q:a 0
+mono vorbis.ogg -c:a libvorbis -q:a 0 -page_duration 100000
 mono vorbis.webm -c:a libvorbis -q:a 0
 # A browser's recorder cannot seek back: no duration, unknown cluster sizes.
 ff -f lavfi -i "$MONO" -c:a libvorbis -q:a 0 $EXACT -f webm - | cat > live.webm

@@ -134,12 +134,12 @@ fn flac_with_comments(body: &AudioBody, fields: &[(&str, &str)]) -> Result<Audio
     let mut reader = body.reader()?;
     if body.len() <= SPOOL_THRESHOLD as u64 {
         let mut memory = Cursor::new(Vec::new());
-        io::copy(&mut reader, &mut memory).map_err(spool_failed)?;
+        io::copy(&mut reader, &mut memory).and_then(|_| memory.rewind()).map_err(spool_failed)?;
         comments.save_to(&mut memory, options).map_err(|error| damaged("FLAC", error))?;
         return Ok(memory.into_inner().into());
     }
     let mut file = NamedTempFile::new().map_err(spool_failed)?;
-    io::copy(&mut reader, &mut file).map_err(spool_failed)?;
+    io::copy(&mut reader, &mut file).and_then(|_| file.rewind()).map_err(spool_failed)?;
     comments.save_to(file.as_file_mut(), options).map_err(|error| damaged("FLAC", error))?;
     file.flush().map_err(spool_failed)?;
     AudioBody::from_temporary(file)
