@@ -1,4 +1,5 @@
 //! Decoding against values that ffmpeg read from the same files (`tests/audio/ffmpeg.tsv`), and against files made to hurt.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -56,7 +57,7 @@ fn rms(samples: &[f32]) -> f64 {
 
 fn sha256(samples: &[f32]) -> String {
     let bytes: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 #[test]
@@ -67,7 +68,7 @@ fn every_accepted_kind_decodes_as_ffmpeg_decodes_it() {
         assert_eq!((pcm.sample_rate(), pcm.channels()), (expected.rate, expected.channels), "{name}");
         assert_eq!(info.frames, pcm.frames() as u64, "{name}");
         assert_eq!((info.damaged_packets, info.cleaned_samples), (0, 0), "{name}");
-        let lossless = !matches!(info.format.codec(), Codec::Mp3 | Codec::Aac | Codec::Vorbis);
+        let lossless = !matches!(info.format.codec(), Codec::Mp3 | Codec::Aac | Codec::Vorbis | Codec::Opus);
         if lossless {
             assert_eq!(info.frames, expected.frames, "{name}");
             assert_eq!(sha256(pcm.samples()), expected.sha256, "{name}");
@@ -82,9 +83,7 @@ fn every_accepted_kind_decodes_as_ffmpeg_decodes_it() {
 #[test]
 fn what_is_refused_is_named_with_what_is_accepted() {
     let cases = [
-        ("opus.ogg", "Ogg with Opus"),
-        ("opus.webm", "WebM/Matroska with Opus"),
-        ("opus.mp4", "MP4 with Opus"),
+        ("surround.ogg", "Opus with more than two channels"),
         ("speex.ogg", "Speex"),
         ("tone.au", "Sun AU"),
         ("tone.wv", "WavPack"),
@@ -122,7 +121,8 @@ fn every_fixture_cut_anywhere_gives_audio_or_a_reason() {
 
 #[test]
 fn the_front_of_a_file_still_gives_its_sound_where_the_container_allows_it() {
-    let streamable = ["s16.wav", "stereo.flac", "layer3.mp3", "adts.aac", "vorbis.ogg", "vorbis.webm", "live.webm", "fragmented.mp4"];
+    let streamable = ["s16.wav", "stereo.flac", "layer3.mp3", "adts.aac", "vorbis.ogg", "opus.ogg", "opus.webm", "vorbis.webm", "live.webm",
+        "fragmented.mp4"];
     for name in streamable {
         let whole = fixture(name);
         let frames = decode_bytes(whole.clone()).unwrap().1.frames;
@@ -155,7 +155,7 @@ fn duration_limits_are_measured_not_read_from_headers() {
     assert_eq!(error.message(), "the recording lasts 0.20 s; at least 1.00 s are accepted");
 
     let minute = encode(&Pcm::new(vec![0.1; 61 * 8_000], 8_000, 1).unwrap(), Container::Wav).unwrap();
-    let error = probe(&minute.body, None, &limits.max_duration(Duration::from_secs(60))).unwrap_err();
+    let error = probe(&minute.body, None, &limits.max_duration(Duration::from_mins(1))).unwrap_err();
     assert_eq!(error.message(), "the recording lasts longer than the 60 s that are accepted");
 
     let error = probe(&minute.body, None, &limits.max_bytes(1000)).unwrap_err();
@@ -236,12 +236,12 @@ fn rates_outside_the_limits_are_refused_by_number() {
     }
 }
 
-fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
-    [&u32::try_from(body.len() + 8).unwrap().to_be_bytes()[..], kind, body].concat()
+fn boxed(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
+    [&u32::try_from(body.len() + 8).unwrap().to_be_bytes()[..], &kind, body].concat()
 }
 
 /// Rewrites the first box of a kind, wherever it lies.
-fn patch(mut file: Vec<u8>, kind: &[u8; 4], edit: impl FnOnce(&mut [u8])) -> Vec<u8> {
+fn patch(mut file: Vec<u8>, kind: [u8; 4], edit: impl FnOnce(&mut [u8])) -> Vec<u8> {
     let at = file.windows(4).position(|w| w == kind).unwrap();
     edit(&mut file[at + 4..]);
     file
@@ -250,8 +250,8 @@ fn patch(mut file: Vec<u8>, kind: &[u8; 4], edit: impl FnOnce(&mut [u8])) -> Vec
 #[test]
 fn a_fragment_that_claims_billions_of_samples_is_refused_before_they_are_counted() {
     // Without per-sample fields the parser would loop four billion times inside one call.
-    let run = boxed(b"trun", &[&[0, 0, 0, 0][..], &u32::MAX.to_be_bytes()].concat());
-    let fragment = boxed(b"moof", &boxed(b"traf", &run.repeat(8)));
+    let run = boxed(*b"trun", &[&[0, 0, 0, 0][..], &u32::MAX.to_be_bytes()].concat());
+    let fragment = boxed(*b"moof", &boxed(*b"traf", &run.repeat(8)));
     let mut file = fixture("fragmented.mp4");
     let moof = file.windows(4).position(|w| w == b"moof").unwrap() - 4;
     file.splice(moof..moof, fragment);
@@ -261,7 +261,7 @@ fn a_fragment_that_claims_billions_of_samples_is_refused_before_they_are_counted
 #[test]
 fn a_panic_inside_the_parser_is_an_error_of_ours() {
     // A run whose first-sample flags have bit 2 set makes symphonia 0.6.1 index an empty table (upstream issue 559).
-    let file = patch(fixture("fragmented.mp4"), b"trun", |run| {
+    let file = patch(fixture("fragmented.mp4"), *b"trun", |run| {
         run[1..4].copy_from_slice(&0x00_00_05_u32.to_be_bytes()[1..]);
         run[4..8].copy_from_slice(&4_u32.to_be_bytes());
         run[12..16].copy_from_slice(&4_u32.to_be_bytes());

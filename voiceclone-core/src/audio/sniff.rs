@@ -1,14 +1,14 @@
 //! What bytes are, by their first bytes alone: never by a file name, and before any parser sees them.
 //!
-//! Parsers guess generously: a WavPack file holds a RIFF header and "opens" as WAV, Sun AU opens as AAC, and both give
+//! Parsers guess generously: a `WavPack` file holds a RIFF header and "opens" as WAV, Sun AU opens as AAC, and both give
 //! noise. So this check comes first and names what it found, also where we refuse it. It knows no codec.
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::format::Container;
 
 /// The accepted kinds of audio, as messages and documentation name them.
-pub const ACCEPTED_AUDIO: &str = "WAV, AIFF, CAF, FLAC, MP3, AAC (ADTS), MP4/M4A/MOV (AAC, ALAC), Ogg (Vorbis, FLAC) and \
-     WebM/Matroska (Vorbis, FLAC, AAC, PCM)";
+pub const ACCEPTED_AUDIO: &str = "WAV, AIFF, CAF, FLAC, MP3, AAC (ADTS), MP4/M4A/MOV (AAC, ALAC, Opus), Ogg \
+     (Opus, Vorbis, FLAC) and WebM/Matroska (Opus, Vorbis, FLAC, AAC, PCM)";
 
 /// As many first bytes as [`sniff`] looks at.
 pub const SNIFF_BYTES: usize = 4096;

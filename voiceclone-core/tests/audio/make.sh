@@ -35,9 +35,10 @@ ff -f lavfi -i "$MONO" -c:a libvorbis -q:a 0 $EXACT -f webm - | cat > live.webm
 ff -f lavfi -i "testsrc=s=32x32:r=5:d=1.2" -f lavfi -i "$MONO" -c:v libx264 -c:a aac -b:a 32k $EXACT film.mp4
 cat vorbis.ogg vorbis.ogg > chained.ogg
 mkdir -p refused
-mono refused/opus.ogg -c:a libopus -b:a 16k -ar 16000
-mono refused/opus.webm -c:a libopus -b:a 16k
-mono refused/opus.mp4 -c:a libopus -b:a 16k -strict -2
+mono opus.ogg -c:a libopus -b:a 16k -page_duration 100000
+mono opus.webm -c:a libopus -b:a 16k
+mono opus.mp4 -c:a libopus -b:a 16k -strict -2
+mono refused/surround.ogg -c:a libopus -b:a 48k -ac 6 -mapping_family 1 -t 0.3
 mono refused/speex.ogg -c:a libspeex
 mono refused/tone.au -c:a pcm_s16be -ar 8000 -t 0.3
 mono refused/tone.wv -c:a wavpack -ar 8000 -t 0.3
@@ -55,7 +56,9 @@ for f in sorted(g for g in glob.glob("*.*") if g.rsplit(".")[-1] not in ("sh", "
     probe = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "a", "-show_entries", "stream=sample_rate,channels",
         "-of", "csv=p=0", f], capture_output=True, text=True, check=True).stdout.split()[0]
     rate, channels = map(int, probe.split(",")[:2])
-    raw = subprocess.run(["ffmpeg", "-nostdin", "-v", "quiet", "-i", f, "-map", "0:a", "-f", "f32le", "-"],
+    # ffmpeg's own Opus decoder is not the reference one.
+    reference = ["-c:a", "libopus"] if "opus" in f else []
+    raw = subprocess.run(["ffmpeg", "-nostdin", "-v", "quiet", *reference, "-i", f, "-map", "0:a", "-f", "f32le", "-"],
         capture_output=True, check=True).stdout
     s = array.array("f", raw)
     print(f, rate, channels, len(s) // channels, f"{math.sqrt(sum(x * x for x in s) / len(s)):.6f}",

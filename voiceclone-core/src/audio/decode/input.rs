@@ -27,7 +27,8 @@ impl Input {
     pub(super) fn new(mut bytes: Box<dyn ReadSeek>, len: u64, container: Container, offset: u64) -> io::Result<Self> {
         let unknown = if container == Container::Wav { unset_sizes(&mut bytes, offset, len)? } else { Vec::new() };
         bytes.seek(SeekFrom::Start(offset))?;
-        // A cut WebM file points at an index it no longer has; read forwards only and it is not missed.
+        // A cut WebM file says it is longer than it is and points at an index it no longer has. Read forwards, as a stream of
+        // unknown length, it gives what is there.
         Ok(Self { bytes, len, at: offset, seekable: container != Container::Webm, unknown })
     }
 }
@@ -94,6 +95,6 @@ impl MediaSource for Input {
     }
 
     fn byte_len(&self) -> Option<u64> {
-        Some(self.len)
+        self.seekable.then_some(self.len)
     }
 }

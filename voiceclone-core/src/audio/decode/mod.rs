@@ -4,6 +4,7 @@
 mod input;
 mod limits;
 mod mp4;
+mod opus;
 mod source;
 
 use std::time::{Duration, Instant};
