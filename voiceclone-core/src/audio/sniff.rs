@@ -1,14 +1,14 @@
 //! What bytes are, by their first bytes alone: never by a file name, and before any parser sees them.
 //!
-//! Parsers guess generously: a WavPack file holds a RIFF header and "opens" as WAV, Sun AU opens as AAC, and both give
+//! Parsers guess generously: a `WavPack` file holds a RIFF header and "opens" as WAV, Sun AU opens as AAC, and both give
 //! noise. So this check comes first and names what it found, also where we refuse it. It knows no codec.
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::format::Container;
 
 /// The accepted kinds of audio, as messages and documentation name them.
-pub const ACCEPTED_AUDIO: &str = "WAV, AIFF, CAF, FLAC, MP3, AAC (ADTS), MP4/M4A/MOV (AAC, ALAC), Ogg (Vorbis, FLAC) and \
-     WebM/Matroska (Vorbis, FLAC, AAC, PCM)";
+pub const ACCEPTED_AUDIO: &str = "WAV, AIFF, CAF, FLAC, MP3, AAC (ADTS), MP4/M4A/MOV (AAC, ALAC, Opus), Ogg \
+     (Opus, Vorbis, FLAC) and WebM/Matroska (Opus, Vorbis, FLAC, AAC, PCM)";
 
 /// As many first bytes as [`sniff`] looks at.
 pub const SNIFF_BYTES: usize = 4096;
@@ -121,7 +121,7 @@ fn accepted(head: &[u8]) -> Option<Container> {
         b"FORM" if form == Some(b"AIFF") || form == Some(b"AIFC") => Container::Aiff,
         b"caff" => Container::Caf,
         b"fLaC" => Container::Flac,
-        b"OggS" => Container::Ogg,
+        b"OggS" if !is_speex(head) => Container::Ogg,
         b"\x1A\x45\xDF\xA3" => Container::Webm,
         _ if head.get(4..8) == Some(b"ftyp") && still_image(head).is_none() => Container::Mp4,
         _ if is_adts(head) => Container::Adts,
@@ -175,8 +175,14 @@ const REFUSED: &[(&[u8], &str)] = &[
 
 fn refused(head: &[u8]) -> Option<&'static str> {
     let known = REFUSED.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| *name);
-    known.or_else(|| riff_form(head)).or_else(|| quicktime(head)).or_else(|| transport_stream(head)).or_else(|| gsm(head))
+    let speex = is_speex(head).then_some("Ogg with Speex audio");
+    known.or(speex).or_else(|| riff_form(head)).or_else(|| quicktime(head)).or_else(|| transport_stream(head)).or_else(|| gsm(head))
         .or_else(|| text(head))
+}
+
+/// Speex in Ogg has no parser; its first packet follows the 28 bytes of the first page's header (RFC 3533, section 6).
+fn is_speex(head: &[u8]) -> bool {
+    head.starts_with(b"OggS") && head.get(28..36) == Some(b"Speex   ")
 }
 
 fn riff_form(head: &[u8]) -> Option<&'static str> {

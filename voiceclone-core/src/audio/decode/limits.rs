@@ -27,7 +27,7 @@ impl Default for DecodeLimits {
         Self {
             max_bytes: 50 << 20,
             min_duration: Duration::from_secs(1),
-            max_duration: Duration::from_secs(600),
+            max_duration: Duration::from_mins(10),
             max_time: Duration::from_secs(30),
         }
     }

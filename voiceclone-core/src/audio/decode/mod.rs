@@ -1,8 +1,10 @@
 //! Untrusted bytes to samples, packet by packet, with every claim of a header checked against what is really there.
 //!
 //! Blocking: run it on a blocking thread. Whether the sound is any good is not asked here.
+mod input;
 mod limits;
 mod mp4;
+mod opus;
 mod source;
 
 use std::time::{Duration, Instant};

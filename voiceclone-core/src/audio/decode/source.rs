@@ -3,7 +3,7 @@
 //! The reader is chosen by [`sniff`](super::super::sniff) and never guessed by the library. This module knows symphonia
 //! and nothing of limits.
 use std::{
-    io::{self, Read, Seek, SeekFrom},
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -15,15 +15,19 @@ use symphonia::{
         },
         errors::{Error as Fault, Result as Outcome},
         formats::{FormatOptions, FormatReader, Track},
-        io::{MediaSource, MediaSourceStream},
+        io::{MediaSourceStream, MediaSourceStreamOptions},
         packet::Packet,
     },
     default::{formats as readers, get_codecs},
 };
 
-use super::mp4;
+use super::{
+    input::Input,
+    mp4,
+    opus::{OPUS_RATE, Opus},
+};
 use crate::{
-    audio::{body::AudioBody, body::ReadSeek, body::spool_failed, error::AudioError, format::Codec, format::Container},
+    audio::{body::AudioBody, body::spool_failed, error::AudioError, format::Codec, format::Container},
     audio::sniff::container_name,
     error::{Error, Result},
 };
@@ -52,7 +56,12 @@ pub(super) struct Source {
     codec: Codec,
     track: u32,
     reader: Box<dyn FormatReader>,
-    decoder: Box<dyn AudioDecoder>,
+    engine: Engine,
+}
+
+enum Engine {
+    Library(Box<dyn AudioDecoder>),
+    Opus(Box<Opus>),
 }
 
 impl Source {
@@ -71,12 +80,12 @@ impl Source {
                 return Err(AudioError::NoIndex.into());
             }
         }
-        bytes.seek(SeekFrom::Start(offset)).map_err(spool_failed)?;
-        let reader = guarded(container, || open_reader(container, bytes, body.len()))?
+        let input = Input::new(bytes, body.len(), container, offset).map_err(spool_failed)?;
+        let reader = guarded(container, || open_reader(container, input))?
             .map_err(|fault| unreadable(container, fault, || AudioError::Headers { container: container_name(container) }))?;
         let entries = survey.map(|survey| survey.entries).unwrap_or_default();
-        let (track, codec, decoder) = pick_track(container, &*reader, &entries)?;
-        Ok(Self { container, codec, track, reader, decoder })
+        let (track, codec, engine) = pick_track(container, &*reader, &entries)?;
+        Ok(Self { container, codec, track, reader, engine })
     }
 
     /// How the samples are encoded.
@@ -99,25 +108,37 @@ impl Source {
         if packet.data.len() > MAX_PACKET {
             return Ok(Step::Damaged);
         }
-        let decoded = guarded(self.container, || decode_packet(&mut *self.decoder, &packet, out))?;
-        Ok(match decoded {
-            Ok((_, 0)) => Step::Empty,
-            Ok(_) if out.is_empty() => Step::Empty,
-            Ok((rate, channels)) => Step::Block { rate, channels },
-            Err(_) => Step::Damaged,
+        let shape = guarded(self.container, || self.engine.decode(self.container, &packet, out))?;
+        Ok(match shape {
+            Some(_) if out.is_empty() => Step::Empty,
+            Some((rate, channels)) => Step::Block { rate, channels },
+            None => Step::Damaged,
         })
     }
 
     fn restart(&mut self) -> Result<Step> {
-        (self.track, self.codec, self.decoder) = pick_track(self.container, &*self.reader, &[])?;
+        (self.track, self.codec, self.engine) = pick_track(self.container, &*self.reader, &[])?;
         Ok(Step::Restarted)
     }
 }
 
-fn decode_packet(decoder: &mut dyn AudioDecoder, packet: &Packet, out: &mut Vec<f32>) -> Outcome<(u32, usize)> {
-    let decoded = decoder.decode(packet)?;
-    decoded.copy_to_vec_interleaved(out);
-    Ok((decoded.spec().rate(), decoded.spec().channels().count()))
+impl Engine {
+    /// Samples of one packet into `out`, with their rate and channel count; `None` if it is damaged.
+    fn decode(&mut self, container: Container, packet: &Packet, out: &mut Vec<f32>) -> Option<(u32, usize)> {
+        match self {
+            Self::Library(decoder) => {
+                let buffer = decoder.decode(packet).ok()?;
+                buffer.copy_to_vec_interleaved(out);
+                Some((buffer.spec().rate(), buffer.spec().channels().count()))
+            }
+            Self::Opus(opus) => {
+                // Only Ogg says how much of the last packet is padding, in frames.
+                let padding = if container == Container::Ogg { packet.trim_end.get() } else { 0 };
+                let sound = opus.decode(&packet.data, usize::try_from(padding).unwrap_or(usize::MAX), out);
+                sound.then_some((OPUS_RATE, opus.channels()))
+            }
+        }
+    }
 }
 
 /// Runs foreign code; a panic in it ends with an error, and the caller drops what it worked on.
@@ -133,10 +154,8 @@ fn unreadable(container: Container, fault: Fault, why: impl FnOnce() -> AudioErr
     }
 }
 
-fn open_reader(container: Container, bytes: Box<dyn ReadSeek>, len: u64) -> Outcome<Box<dyn FormatReader>> {
-    // A cut WebM file points at an index it no longer has; read forwards only and it is not missed.
-    let seekable = container != Container::Webm;
-    let stream = MediaSourceStream::new(Box::new(Input { bytes, len, seekable }), Default::default());
+fn open_reader(container: Container, input: Input) -> Outcome<Box<dyn FormatReader>> {
+    let stream = MediaSourceStream::new(Box::new(input), MediaSourceStreamOptions::default());
     let options = FormatOptions::default();
     Ok(match container {
         Container::Wav => Box::new(readers::WavReader::try_new(stream, options)?),
@@ -152,7 +171,7 @@ fn open_reader(container: Container, bytes: Box<dyn ReadSeek>, len: u64) -> Outc
     })
 }
 
-type Picked = (u32, Codec, Box<dyn AudioDecoder>);
+type Picked = (u32, Codec, Engine);
 
 /// The first audio track that can be decoded, or the best reason why there is none.
 fn pick_track(container: Container, reader: &dyn FormatReader, entries: &[[u8; 4]]) -> Result<Picked> {
@@ -176,13 +195,18 @@ fn open_track(container: Container, track: &Track) -> Result<Option<Picked>> {
     let name = container_name(container);
     let refused = |codec: String| AudioError::Codec { container: name, codec };
     let codec = codec_of(parameters.codec).map_err(|codec| refused(codec.to_owned()))?;
+    if codec == Codec::Opus {
+        let head = parameters.extra_data.as_deref().unwrap_or_default();
+        let opus = Opus::new(head, container).ok_or_else(|| refused("Opus with more than two channels".to_owned()))?;
+        return Ok(Some((track.id, codec, Engine::Opus(Box::new(opus)))));
+    }
     let made = guarded(container, || get_codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default()))?;
     let decoder = made.map_err(|fault| {
         // "aac: aac too complex" is all the library says about HE-AAC and surround.
         let codec = if codec == Codec::Aac { "HE-AAC or more than two channels".into() } else { format!("{codec:?}") };
         unreadable(container, fault, || refused(codec))
     })?;
-    Ok(Some((track.id, codec, decoder)))
+    Ok(Some((track.id, codec, Engine::Library(decoder))))
 }
 
 /// Our name of a codec, or the name of one that is not decoded.
@@ -196,7 +220,7 @@ fn codec_of(codec: AudioCodecId) -> Result<Codec, &'static str> {
         id::CODEC_ID_MP1 | id::CODEC_ID_MP2 | id::CODEC_ID_MP3 => Codec::Mp3,
         id::CODEC_ID_AAC => Codec::Aac,
         id::CODEC_ID_VORBIS => Codec::Vorbis,
-        id::CODEC_ID_OPUS => return Err("Opus audio"),
+        id::CODEC_ID_OPUS => Codec::Opus,
         id::CODEC_ID_SPEEX => return Err("Speex audio"),
         id::CODEC_ID_AC3 | id::CODEC_ID_EAC3 | id::CODEC_ID_AC4 | id::CODEC_ID_TRUEHD => return Err("Dolby audio"),
         id::CODEC_ID_DCA => return Err("DTS audio"),
@@ -207,33 +231,4 @@ fn codec_of(codec: AudioCodecId) -> Result<Codec, &'static str> {
         other if get_codecs().get_audio_decoder(other).is_some() => Codec::OtherPcm,
         _ => return Err("an audio codec of unknown kind"),
     })
-}
-
-/// The bytes as the library wants them.
-struct Input {
-    bytes: Box<dyn ReadSeek>,
-    len: u64,
-    seekable: bool,
-}
-
-impl Read for Input {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.bytes.read(into)
-    }
-}
-
-impl Seek for Input {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.bytes.seek(to)
-    }
-}
-
-impl MediaSource for Input {
-    fn is_seekable(&self) -> bool {
-        self.seekable
-    }
-
-    fn byte_len(&self) -> Option<u64> {
-        Some(self.len)
-    }
 }

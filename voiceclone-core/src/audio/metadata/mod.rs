@@ -51,7 +51,7 @@ const MAX_TAG_BYTES: u64 = 1 << 20;
 /// # fn main() -> voiceclone_core::Result<()> {
 /// use voiceclone_core::audio::{Container, Pcm, encode, read_tags, write_tags};
 /// let audio = encode(&Pcm::new(vec![0.0; 24_000], 24_000, 1)?, Container::Wav)?;
-/// let tagged = write_tags(audio, &[("comment", "synthetic speech".to_owned())])?;
+/// let tagged = write_tags(&audio, &[("comment", "synthetic speech".to_owned())])?;
 /// assert_eq!(read_tags(&tagged.body)?, [("comment".to_owned(), "synthetic speech".to_owned())]);
 /// # Ok(())
 /// # }
@@ -61,14 +61,14 @@ const MAX_TAG_BYTES: u64 = 1 << 20;
 /// `Unsupported` for a container other than WAV and FLAC; `InvalidInput` for a name outside [`TAG_NAMES`], a name given
 /// twice, a value that is empty or holds a zero byte, more than 1 MiB of tags, or a damaged file; `Unavailable` if the disk
 /// is full.
-pub fn write_tags(audio: EncodedAudio, tags: &[(&str, String)]) -> Result<EncodedAudio> {
+pub fn write_tags(audio: &EncodedAudio, tags: &[(&str, String)]) -> Result<EncodedAudio> {
     check(tags)?;
     let body = match audio.format.container() {
         Container::Wav => riff::with_info(&audio.body, &named(tags, |(_, _, riff)| riff))?,
         Container::Flac => flac_with_comments(&audio.body, &named(tags, |(_, vorbis, _)| vorbis))?,
         other => return Err(AudioError::CannotTag { found: container_name(other) }.into()),
     };
-    Ok(EncodedAudio { body, ..audio })
+    Ok(EncodedAudio { body, ..audio.clone() })
 }
 
 /// The tags of a file, by the names of [`TAG_NAMES`] and in that order; others are left out. Blocking.
@@ -134,12 +134,12 @@ fn flac_with_comments(body: &AudioBody, fields: &[(&str, &str)]) -> Result<Audio
     let mut reader = body.reader()?;
     if body.len() <= SPOOL_THRESHOLD as u64 {
         let mut memory = Cursor::new(Vec::new());
-        io::copy(&mut reader, &mut memory).map_err(spool_failed)?;
+        io::copy(&mut reader, &mut memory).and_then(|_| memory.rewind()).map_err(spool_failed)?;
         comments.save_to(&mut memory, options).map_err(|error| damaged("FLAC", error))?;
         return Ok(memory.into_inner().into());
     }
     let mut file = NamedTempFile::new().map_err(spool_failed)?;
-    io::copy(&mut reader, &mut file).map_err(spool_failed)?;
+    io::copy(&mut reader, &mut file).and_then(|_| file.rewind()).map_err(spool_failed)?;
     comments.save_to(file.as_file_mut(), options).map_err(|error| damaged("FLAC", error))?;
     file.flush().map_err(spool_failed)?;
     AudioBody::from_temporary(file)
