@@ -200,7 +200,8 @@ impl Cutter<'_> {
 /// had a lower rank than the one it took. So a unit is looked at no more than about once for each rank, however
 /// hostile the text.
 fn take<'a>(units: impl Iterator<Item = &'a Unit>, limit: SegmentLimit) -> usize {
-    let mut best = (Rank::Word, 0);
+    // A unit fits the limit by itself, so one can always be taken.
+    let mut best = (Rank::Word, 1);
     let mut chars = 0;
     for (unit, count) in units.zip(1_usize..) {
         chars += unit.chars;

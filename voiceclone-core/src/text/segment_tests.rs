@@ -63,6 +63,7 @@ fn english_sentences() {
         "Title\n|The text begins. |It ends.",
         "This line is\nwrapped. |This is not.",
         "- one\n|- two\n|- three",
+        "One line\n   |Two lines.\n\t|Three.",
         "Yahoo! is a name. |Yes.",
         "He was 42. |He died in 1999. |Then came 2000.",
         "I use node.js. |It runs.",
