@@ -27,9 +27,12 @@ impl Input {
     pub(super) fn new(mut bytes: Box<dyn ReadSeek>, len: u64, container: Container, offset: u64) -> io::Result<Self> {
         let unknown = if container == Container::Wav { unset_sizes(&mut bytes, offset, len)? } else { Vec::new() };
         bytes.seek(SeekFrom::Start(offset))?;
-        // A cut WebM file says it is longer than it is and points at an index it no longer has. Read forwards, as a stream of
-        // unknown length, it gives what is there.
-        Ok(Self { bytes, len, at: offset, seekable: container != Container::Webm, unknown })
+        Ok(Self { bytes, len, at: offset, seekable: true, unknown })
+    }
+
+    /// The same bytes as a stream of unknown length.
+    pub(super) fn forwards(self) -> Self {
+        Self { seekable: false, ..self }
     }
 }
 

@@ -81,7 +81,14 @@ impl Source {
             }
         }
         let input = Input::new(bytes, body.len(), container, offset).map_err(spool_failed)?;
-        let reader = guarded(container, || open_reader(container, input))?
+        let mut opened = guarded(container, || open_reader(container, input))?;
+        if opened.is_err() && container == Container::Webm {
+            // A cut WebM file says it is longer than it is and points at an index it no longer has; read as a live stream, it
+            // gives what is there.
+            let again = Input::new(body.reader()?, body.len(), container, offset).map_err(spool_failed)?;
+            opened = guarded(container, || open_reader(container, again.forwards()))?;
+        }
+        let reader = opened
             .map_err(|fault| unreadable(container, fault, || AudioError::Headers { container: container_name(container) }))?;
         let entries = survey.map(|survey| survey.entries).unwrap_or_default();
         let (track, codec, engine) = pick_track(container, &*reader, &entries)?;
@@ -202,9 +209,11 @@ fn open_track(container: Container, track: &Track) -> Result<Option<Picked>> {
     }
     let made = guarded(container, || get_codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default()))?;
     let decoder = made.map_err(|fault| {
-        // "aac: aac too complex" is all the library says about HE-AAC and surround.
-        let codec = if codec == Codec::Aac { "HE-AAC or more than two channels".into() } else { format!("{codec:?}") };
-        unreadable(container, fault, || refused(codec))
+        unreadable(container, fault, || match codec {
+            // "aac too complex" is all the library says about both.
+            Codec::Aac => refused("HE-AAC or AAC of more than two channels".to_owned()),
+            _ => AudioError::Headers { container: name },
+        })
     })?;
     Ok(Some((track.id, codec, Engine::Library(decoder))))
 }
