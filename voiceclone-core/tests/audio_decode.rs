@@ -63,7 +63,8 @@ fn sha256(samples: &[f32]) -> String {
 #[test]
 fn every_accepted_kind_decodes_as_ffmpeg_decodes_it() {
     for expected in oracle() {
-        let (pcm, info) = decode_bytes(fixture(expected.name)).unwrap_or_else(|e| panic!("{}: {}", expected.name, e.chain()));
+        let (pcm, info) =
+            decode_bytes(fixture(expected.name)).unwrap_or_else(|e| panic!("{}: {}", expected.name, e.chain()));
         let name = expected.name;
         assert_eq!((pcm.sample_rate(), pcm.channels()), (expected.rate, expected.channels), "{name}");
         assert_eq!(info.frames, pcm.frames() as u64, "{name}");
@@ -113,7 +114,9 @@ fn every_fixture_cut_anywhere_gives_audio_or_a_reason() {
             let cut = whole[..whole.len() * percent / 100].to_vec();
             match decode_bytes(cut) {
                 Ok((_, info)) => assert!(info.frames <= frames, "{name} at {percent} %"),
-                Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name} at {percent} %: {}", error.chain()),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name} at {percent} %: {}", error.chain())
+                }
             }
         }
     }
@@ -121,12 +124,23 @@ fn every_fixture_cut_anywhere_gives_audio_or_a_reason() {
 
 #[test]
 fn the_front_of_a_file_still_gives_its_sound_where_the_container_allows_it() {
-    let streamable = ["s16.wav", "stereo.flac", "layer3.mp3", "adts.aac", "vorbis.ogg", "opus.ogg", "opus.webm", "vorbis.webm", "live.webm",
-        "fragmented.mp4"];
+    let streamable = [
+        "s16.wav",
+        "stereo.flac",
+        "layer3.mp3",
+        "adts.aac",
+        "vorbis.ogg",
+        "opus.ogg",
+        "opus.webm",
+        "vorbis.webm",
+        "live.webm",
+        "fragmented.mp4",
+    ];
     for name in streamable {
         let whole = fixture(name);
         let frames = decode_bytes(whole.clone()).unwrap().1.frames;
-        let (_, front) = decode_bytes(whole[..whole.len() * 6 / 10].to_vec()).unwrap_or_else(|e| panic!("{name}: {}", e.chain()));
+        let (_, front) =
+            decode_bytes(whole[..whole.len() * 6 / 10].to_vec()).unwrap_or_else(|e| panic!("{name}: {}", e.chain()));
         // Vorbis spends half of so short a file on its tables.
         assert!(front.frames * 6 > frames && front.frames < frames, "{name}: {} of {frames}", front.frames);
     }

@@ -54,7 +54,9 @@ fn stream_info(flac: &[u8]) -> (u16, u16, u64, [u8; 16]) {
 #[test]
 fn what_is_written_comes_back_bit_for_bit() {
     for container in [Container::Wav, Container::Flac] {
-        for (frames, rate, channels) in [(1, 8_000, 1), (4_095, 16_000, 1), (4_096, 24_000, 2), (70_001, 48_000, 3), (20_000, 44_100, 8)] {
+        for (frames, rate, channels) in
+            [(1, 8_000, 1), (4_095, 16_000, 1), (4_096, 24_000, 2), (70_001, 48_000, 3), (20_000, 44_100, 8)]
+        {
             let samples = noise(frames * usize::from(channels));
             let audio = written(container, &samples, rate, channels);
             assert!(decoded(&audio) == samples, "{container:?}, {frames} frames, {channels} channels");
@@ -99,7 +101,10 @@ fn a_long_file_leaves_memory_and_is_the_same_file() {
 #[test]
 fn what_cannot_be_written_is_refused_with_a_reason() {
     let error = AudioWriter::create(Container::Mp3, 24_000, 1).unwrap_err();
-    assert_eq!((error.kind(), error.message()), (ErrorKind::Unsupported, "audio cannot be written as MP3; accepted are WAV and FLAC"));
+    assert_eq!(
+        (error.kind(), error.message()),
+        (ErrorKind::Unsupported, "audio cannot be written as MP3; accepted are WAV and FLAC")
+    );
     let error = AudioWriter::create(Container::Flac, 192_000, 1).unwrap_err();
     assert!(error.message().contains("192000 Hz") && error.message().contains("96000 Hz"), "{error}");
     let mut writer = AudioWriter::create(Container::Wav, 24_000, 2).unwrap();
@@ -175,7 +180,8 @@ fn an_info_list_in_front_of_the_data_is_replaced_and_other_chunks_stay() {
 #[test]
 fn tags_that_cannot_be_kept_are_refused() {
     let wav = || written(Container::Wav, &[0.0; 10], 24_000, 1);
-    let refused = |audio: &EncodedAudio, name: &str, value: &str| write_tags(audio, &[(name, value.to_owned())]).unwrap_err();
+    let refused =
+        |audio: &EncodedAudio, name: &str, value: &str| write_tags(audio, &[(name, value.to_owned())]).unwrap_err();
     assert!(refused(&wav(), "mood", "x").message().contains("\"mood\" is not known; accepted are title, artist"));
     assert!(refused(&wav(), "title", "").message().contains("empty"));
     assert!(refused(&wav(), "title", "a\0b").message().contains("zero byte"));
@@ -184,7 +190,10 @@ fn tags_that_cannot_be_kept_are_refused() {
     assert!(twice.message().contains("given twice"));
     let raw = voiceclone_core::audio::AudioFormat::raw_s16(24_000).unwrap();
     let error = refused(&EncodedAudio::new(raw, std::time::Duration::ZERO, vec![0, 0]), "title", "x");
-    assert_eq!((error.kind(), error.message()), (ErrorKind::Unsupported, "tags can be kept in WAV and FLAC, not in raw samples"));
+    assert_eq!(
+        (error.kind(), error.message()),
+        (ErrorKind::Unsupported, "tags can be kept in WAV and FLAC, not in raw samples")
+    );
     let mut cut = bytes(&wav().body);
     cut.truncate(50);
     let damaged = EncodedAudio::new(wav().format, std::time::Duration::ZERO, cut);

@@ -171,7 +171,8 @@ impl AudioBody {
                 return Err(Error::invalid(format!("the upload has more than the {limit} bytes that are accepted")));
             }
             if spool.would_block(chunk.len()) {
-                spool = blocking("spool", move || spool.write_all(&chunk).map_err(spool_failed).map(|()| spool)).await?;
+                spool =
+                    blocking("spool", move || spool.write_all(&chunk).map_err(spool_failed).map(|()| spool)).await?;
             } else {
                 spool.write_all(&chunk).map_err(spool_failed)?;
             }

@@ -13,7 +13,6 @@ mod pcm;
 mod sniff;
 mod spool;
 
-#[expect(unused_imports, reason = "the engine runs DSP and storage on it")]
 pub(crate) use body::blocking;
 pub use body::{AudioBody, BoxStream, ReadSeek, SPOOL_THRESHOLD};
 pub use decode::{ClipInfo, DecodeLimits, Decoder, decode, probe};

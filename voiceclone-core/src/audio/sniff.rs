@@ -176,7 +176,12 @@ const REFUSED: &[(&[u8], &str)] = &[
 fn refused(head: &[u8]) -> Option<&'static str> {
     let known = REFUSED.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| *name);
     let speex = is_speex(head).then_some("Ogg with Speex audio");
-    known.or(speex).or_else(|| riff_form(head)).or_else(|| quicktime(head)).or_else(|| transport_stream(head)).or_else(|| gsm(head))
+    known
+        .or(speex)
+        .or_else(|| riff_form(head))
+        .or_else(|| quicktime(head))
+        .or_else(|| transport_stream(head))
+        .or_else(|| gsm(head))
         .or_else(|| text(head))
 }
 

@@ -3,7 +3,12 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 
-use super::{Engine, Parts, enroll::Enrolments, resolve::ClipCache, route::{Plugged, raw_format}};
+use super::{
+    Engine, Parts,
+    enroll::Enrolments,
+    resolve::ClipCache,
+    route::{Plugged, raw_format},
+};
 use crate::{
     audio::DecodeLimits,
     cloner::VoiceCloner,
@@ -96,7 +101,7 @@ impl Default for EngineLimits {
             look_ahead: 2,
             segment_attempts: 2,
             segment_bytes: 64 << 20,
-            enrolment_patience: Duration::from_secs(120),
+            enrolment_patience: Duration::from_mins(2),
         }
     }
 }
@@ -259,14 +264,15 @@ fn wrap<T>(layers: &[Arc<dyn Layer>], inner: T, hook: impl Fn(&dyn Layer, T) -> 
 
 fn plug(provider: Provider, preprocessor: &Arc<dyn Preprocessor>, layers: &[Arc<dyn Layer>]) -> Result<Plugged> {
     let can = &provider.synthesizer.info().capability;
-    if !can.voice_by_reference && !(can.voice_by_id && provider.cloner.is_some()) {
+    let by_id = can.voice_by_id && provider.cloner.is_some();
+    if !(can.voice_by_reference || by_id) {
         return Err(config(format!(
             "{} takes no reference clip, and no cloner makes voices it knows by id: it could speak in no voice of ours",
             provider.id
         )));
     }
-    let synthesizer = provider.policy.synthesizer(&provider.id, provider.synthesizer);
-    let cloner = provider.cloner.map(|cloner| provider.policy.cloner(cloner));
+    let synthesizer = provider.policy.assemble(provider.synthesizer);
+    let cloner = provider.cloner.map(|cloner| provider.policy.assemble_cloner(cloner));
     let plugged = Plugged {
         synthesizer: wrap(layers, synthesizer, |layer, inner| layer.synthesizer(inner)),
         cloner: cloner.map(|cloner| wrap(layers, cloner, |layer, inner| layer.cloner(inner))),

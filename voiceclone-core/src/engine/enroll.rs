@@ -1,14 +1,9 @@
 //! Clones at providers: made once at first use, found again after a lost answer, remade when forgotten, removed when
 //! stale. An enrolment may cost money and a slot, so it is never blindly sent twice.
-use std::{
-    collections::HashMap,
-    future::Future,
-    sync::{Arc, Mutex, PoisonError, Weak},
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use chrono::Utc;
 use futures_util::TryStreamExt as _;
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use super::{Parts, route::Plugged};
 use crate::{
@@ -17,30 +12,12 @@ use crate::{
     domain::{Binding, BindingKey, BindingState, JobOutput, Voice, VoiceState},
     error::{Error, ErrorKind, Result, Retry},
     id::{Fingerprint, IdempotencyKey, OwnerId, ProviderId, ProviderVoiceId, VoiceId},
+    layers::Flights,
     synth::ReferenceVoice,
 };
 
 /// One enrolment of a voice at a provider at a time, in this process. Across processes the pending binding decides.
-#[derive(Debug, Default)]
-pub(crate) struct Enrolments(Mutex<Turns>);
-
-type Turns = HashMap<(VoiceId, ProviderId), Weak<AsyncMutex<()>>>;
-
-impl Enrolments {
-    async fn turn(&self, voice: VoiceId, provider: &ProviderId) -> OwnedMutexGuard<()> {
-        let turn = {
-            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            turns.retain(|_, turn| turn.strong_count() > 0);
-            let slot = turns.entry((voice, provider.clone())).or_default();
-            slot.upgrade().unwrap_or_else(|| {
-                let turn = Arc::new(AsyncMutex::new(()));
-                *slot = Arc::downgrade(&turn);
-                turn
-            })
-        };
-        turn.lock_owned().await
-    }
-}
+pub(crate) type Enrolments = Flights<(VoiceId, ProviderId)>;
 
 const ELSEWHERE: &str = "wait for the enrolment";
 
@@ -49,8 +26,8 @@ pub(crate) fn is_still_enrolling(error: &Error) -> bool {
     error.op() == Some(ELSEWHERE)
 }
 
-fn still_enrolling(message: &str, wait: std::time::Duration) -> Error {
-    Error::new(ErrorKind::Unavailable, message).during(ELSEWHERE).with_retry(Retry::After(Some(wait)))
+fn still_enrolling(message: &str, wait: Duration) -> Error {
+    Error::new(ErrorKind::Conflict, message).during(ELSEWHERE).with_retry(Retry::After(Some(wait)))
 }
 
 /// The name of a clone at its provider: tells which voice and which clips it is of, so that it can be found again.
@@ -87,7 +64,7 @@ impl Parts {
         if let Some(id) = usable(voice, &key) {
             return Ok(id);
         }
-        let _turn = self.enrolments.turn(voice.id, &provider.id).await;
+        let _turn = self.enrolments.enter(&(voice.id, provider.id.clone())).await;
         let voice = self.live_voice(&voice.owner, voice.id).await?;
         if let Some(id) = usable(&voice, &key) {
             return Ok(id);
@@ -117,7 +94,7 @@ impl Parts {
         }
         let found = find_by_name(making).await?;
         if found.is_none() && !making.cloner.info().idempotent && self.is_fresh(begun) {
-            return Err(still_enrolling("the voice is being made at the provider", std::time::Duration::from_secs(2)));
+            return Err(still_enrolling("the voice is being made at the provider", Duration::from_secs(2)));
         }
         Ok(found)
     }
@@ -134,7 +111,7 @@ impl Parts {
                 return Err(Error::not_found("voice", voice.id));
             }
             if voice.bindings.get(making.provider) != seen.as_ref() {
-                let wait = std::time::Duration::from_secs(2);
+                let wait = Duration::from_secs(2);
                 return Err(still_enrolling("the voice is being made at the provider by another worker", wait));
             }
             voice.bindings.insert(making.provider.clone(), Binding::pending(making.key.clone()));
@@ -220,7 +197,12 @@ impl Parts {
     }
 
     /// Makes a voice at a provider ahead of its first use.
-    pub(crate) async fn enroll_ahead(&self, owner: &OwnerId, voice: VoiceId, provider: &ProviderId) -> Result<JobOutput> {
+    pub(crate) async fn enroll_ahead(
+        &self,
+        owner: &OwnerId,
+        voice: VoiceId,
+        provider: &ProviderId,
+    ) -> Result<JobOutput> {
         let ready = self.ready_voice(owner, voice.into()).await?;
         let consents: Vec<_> = ready.samples.iter().map(|s| s.consent.clone()).collect();
         let permit = self.permit(owner, &consents)?;

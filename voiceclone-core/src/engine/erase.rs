@@ -4,10 +4,10 @@ use futures_util::TryStreamExt as _;
 use super::{Engine, JobHandle, Parts, keys};
 use crate::{
     domain::{Job, JobOutput, JobSpec, NewJob, SampleState, Voice, VoiceSample},
-    error::{Error, Result},
-    id::{IdempotencyKey, OwnerId, ProviderId, VoiceId},
+    error::{Error, ErrorKind, Result, Retry},
+    id::{IdempotencyKey, OwnerId, ProviderId, SampleId, VoiceId},
     speak::VoiceTarget,
-    store::{BlobKey, JobQuery},
+    store::{BlobKey, JobQuery, PageQuery},
 };
 
 impl Engine {
@@ -36,15 +36,19 @@ impl Parts {
                 self.change_sample(owner, *sample, redact).await?;
             }
         }
-        self.change_voice(owner, id, |voice| Ok(Voice { name: String::new(), bindings: Default::default(), ..voice }))
-            .await?;
+        let forget = |mut voice: Voice| {
+            voice.name.clear();
+            voice.bindings.clear();
+            Ok(voice)
+        };
+        self.change_voice(owner, id, forget).await?;
         self.clips.clear();
         Ok(JobOutput::Erased { blobs, providers })
     }
 
     /// Another voice may be made of the same recording; it keeps it.
-    async fn used_elsewhere(&self, owner: &OwnerId, voice: &Voice, sample: crate::id::SampleId) -> Result<bool> {
-        let mut query = crate::store::PageQuery::of(owner.clone());
+    async fn used_elsewhere(&self, owner: &OwnerId, voice: &Voice, sample: SampleId) -> Result<bool> {
+        let mut query = PageQuery::of(owner.clone());
         loop {
             let page = self.catalog.voices(&query).await?;
             if page.items.iter().any(|v| v.id != voice.id && v.samples.contains(&sample)) {
@@ -63,8 +67,8 @@ impl Parts {
             let Some(clone) = &binding.voice else { continue };
             let cloner = self.providers.iter().find(|p| p.id == *id).and_then(|p| p.cloner.as_ref());
             let cloner = cloner.ok_or_else(|| {
-                Error::new(crate::ErrorKind::Config, format!("a clone at {id} cannot be removed: it is not plugged in"))
-                    .with_retry(crate::Retry::After(None))
+                Error::new(ErrorKind::Config, format!("a clone at {id} cannot be removed: it is not plugged in"))
+                    .with_retry(Retry::After(None))
             })?;
             cloner.remove(clone).await?;
             removed.push(id.clone());

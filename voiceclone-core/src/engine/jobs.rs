@@ -107,7 +107,12 @@ impl Engine {
     /// # Errors
     /// `InvalidInput`, `NotFound`, `Unsupported` or `ConsentRequired` for what can be known to fail now; `Conflict` if the
     /// key came with another request before.
-    pub async fn submit(&self, owner: &OwnerId, request: SpeakRequest, key: Option<IdempotencyKey>) -> Result<JobHandle> {
+    pub async fn submit(
+        &self,
+        owner: &OwnerId,
+        request: SpeakRequest,
+        key: Option<IdempotencyKey>,
+    ) -> Result<JobHandle> {
         self.0.check_request(owner, &request).await?;
         let job = NewJob::new(owner.clone(), JobSpec::Speak { request });
         self.enqueue(key.into_iter().fold(job, NewJob::with_key)).await
@@ -193,7 +198,7 @@ impl Parts {
         }
         let wanted = self.candidates(request)?;
         if let Some(provider) = wanted.first() {
-            check_utterance(provider.synthesizer.info(), &request.utterance)?;
+            check_utterance(&provider.synthesizer.info().capability, &request.utterance)?;
         }
         match self.ready_voice(owner, request.target).await {
             Err(e) if super::is_still_preparing(&e) => {}

@@ -43,7 +43,7 @@ impl Parts {
 
     /// The voice with its ready recordings.
     ///
-    /// `Unavailable` while its only recordings are still being prepared (see [`is_still_preparing`]); `InvalidInput` if
+    /// `Conflict` while its only recordings are still being prepared (see [`is_still_preparing`]); `InvalidInput` if
     /// every one was rejected.
     pub(crate) async fn ready_voice(&self, owner: &OwnerId, target: VoiceTarget) -> Result<ReadyVoice> {
         let voice = self.target_voice(owner, target).await?;
@@ -115,7 +115,7 @@ impl Parts {
 const PREPARING: &str = "wait for the recording";
 
 fn still_preparing() -> Error {
-    Error::new(ErrorKind::Unavailable, "the recording of this voice is still being prepared")
+    Error::new(ErrorKind::Conflict, "the recording of this voice is still being prepared")
         .during(PREPARING)
         .with_retry(Retry::After(Some(Duration::from_millis(200))))
 }
@@ -189,7 +189,11 @@ impl Engine {
     pub async fn rename_voice(&self, owner: &OwnerId, id: VoiceId, name: &str) -> Result<Voice> {
         let name = checked_name(name)?;
         self.0.live_voice(owner, id).await?;
-        self.0.change_voice(owner, id, |voice| Ok(Voice { name: name.clone(), ..voice })).await
+        let rename = |mut voice: Voice| {
+            voice.name.clone_from(&name);
+            Ok(voice)
+        };
+        self.0.change_voice(owner, id, rename).await
     }
 }
 

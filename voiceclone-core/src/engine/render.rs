@@ -15,7 +15,7 @@ use super::{
     Parts,
     join::{Joints, common_loudness, level, loudness, pause_len, trim},
     keys,
-    route::first_able,
+    route::Plugged,
     segments::{Speaker, text_of},
 };
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
     domain::{Job, JobOutput, Progress, SpokenAudio},
     error::{Error, ErrorKind, Result},
     id::LeaseId,
+    layers::{Candidate, first_that_starts},
     speak::SpeakRequest,
     store::{BlobBody, BlobKey, PutOptions},
     text::{Coverage, Segment},
@@ -59,15 +60,16 @@ impl Parts {
     ) -> Result<JobOutput> {
         self.check_length(&request.utterance.text)?;
         let ready = &self.ready_voice(&job.owner, request.target).await?;
-        let routed = first_able(self.candidates(request)?, |provider| async move {
-            let speaker = Speaker::new(self, &job.owner, request, ready, provider).await?;
+        let render = |provider: Plugged| async move {
+            let speaker = Speaker::new(self, &job.owner, request, ready, &provider).await?;
             let characters_done = AtomicU64::new(0);
             let rendering = Rendering { parts: self.as_ref(), job, request, speaker, progress, characters_done };
             rendering.run(lease).await
-        })
-        .await?;
-        let mut spoken = routed.value;
-        spoken.instead_of = routed.instead_of;
+        };
+        let candidates = self.candidates(request)?.into_iter().cloned();
+        let started = first_that_starts(candidates.map(|p| Candidate::new(p.id.clone(), render(p)))).await?;
+        let mut spoken = started.speech;
+        spoken.instead_of = started.passed_over.into_iter().next().map(|p| p.provider);
         Ok(JobOutput::Speech(spoken))
     }
 
@@ -118,17 +120,16 @@ impl Rendering<'_> {
         let text = text_of(&self.request.utterance.text, &segment)?;
         let characters = text.char_count() as u64;
         let utterance = self.request.utterance.with_text(text);
-        let fingerprint = self.speaker.fingerprint(&utterance).await?;
-        let key = keys::segment(&self.job.owner, self.job.id, &fingerprint)?;
+        let named = self.speaker.key(&utterance).await?;
+        let key = keys::segment(&self.job.owner, self.job.id, named.content())?;
         let rate = self.speaker.format().sample_rate();
-        let (samples, warnings) = match self.stored(&key).await? {
-            Some(samples) => (samples, Vec::new()),
-            None => {
-                let spoken = self.speak(&utterance).await?;
-                let bytes = to_s16_bytes(&spoken.samples).into();
-                self.parts.blobs.put(&key, BlobBody::Bytes(bytes), &PutOptions::default()).await?;
-                (spoken.samples, spoken.summary.warnings)
-            }
+        let (samples, warnings) = if let Some(samples) = self.stored(&key).await? {
+            (samples, Vec::new())
+        } else {
+            let spoken = self.speak(&utterance).await?;
+            let bytes = to_s16_bytes(&spoken.samples).into();
+            self.parts.blobs.put(&key, BlobBody::Bytes(bytes), &PutOptions::default()).await?;
+            (spoken.samples, spoken.summary.warnings)
         };
         let loudness = blocking("measure", move || Ok(loudness(&samples, rate))).await?;
         self.advance(characters);

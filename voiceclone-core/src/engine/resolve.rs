@@ -78,7 +78,9 @@ impl Parts {
             Some(cloner) if provider.synthesizer.info().capability.voice_by_id => {
                 let clips = || self.clips(&wanted);
                 let fingerprint = wanted.fingerprint();
-                self.bound_voice(&ready.voice, provider, cloner, permit, fingerprint, clips).await.map(VoiceRef::Provider)
+                self.bound_voice(&ready.voice, provider, cloner, permit, fingerprint, clips)
+                    .await
+                    .map(VoiceRef::Provider)
             }
             _ => self.clips(&wanted).await.map(VoiceRef::Reference),
         }
@@ -109,7 +111,8 @@ impl Parts {
         let prepared = wanted.provider.preprocessor.process(RawAudio::new(master), wanted.profile).await?;
         prepared.clip.ok_or_else(|| {
             let why = prepared.quality.rejections().join(" ");
-            Error::invalid(format!("the recording does not suit {}: {why}", wanted.provider.id)).with("sample", sample.id)
+            Error::invalid(format!("the recording does not suit {}: {why}", wanted.provider.id))
+                .with("sample", sample.id)
         })
     }
 }
@@ -119,4 +122,3 @@ impl std::fmt::Debug for Wanted<'_> {
         f.debug_struct("Wanted").field("provider", &self.provider.id).finish_non_exhaustive()
     }
 }
-

@@ -1,11 +1,11 @@
 //! Which provider speaks, and in what format: the plugged-in providers as the engine sees them.
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 
-use super::{Engine, Parts, enroll::is_still_enrolling};
+use super::{Engine, Parts};
 use crate::{
     audio::{AudioFormat, Codec, Container},
     cloner::VoiceCloner,
-    error::{Error, ErrorKind, Result, Retry},
+    error::{Error, ErrorKind, Result},
     id::ProviderId,
     preprocess::Preprocessor,
     speak::SpeakRequest,
@@ -53,45 +53,6 @@ pub(crate) fn raw_format(provider: &Plugged, sample_rate: Option<u32>) -> Result
         let wanted = sample_rate.map_or_else(|| "16-bit PCM".to_owned(), |rate| format!("16-bit PCM at {rate} Hz"));
         Error::unsupported(format!("{} does not offer {wanted}; it offers [{}]", provider.id, rates.join(", ")))
     })
-}
-
-/// What one of several providers did, and which was asked for and did not.
-#[derive(Debug)]
-pub(crate) struct Routed<T> {
-    pub(crate) value: T,
-    pub(crate) provider: ProviderId,
-    pub(crate) instead_of: Option<ProviderId>,
-}
-
-/// Asks the candidates in order until one does it. The next is asked only where another provider may do better; if none
-/// does, the error is that of the first, which was the one wanted.
-pub(crate) async fn first_able<'a, T, F>(
-    candidates: Vec<&'a Plugged>,
-    mut ask: impl FnMut(&'a Plugged) -> F + Send,
-) -> Result<Routed<T>>
-where
-    F: Future<Output = Result<T>> + Send,
-    T: Send,
-{
-    let wanted = candidates.first().map(|p| p.id.clone());
-    let mut first_error = None;
-    for provider in candidates {
-        match ask(provider).await {
-            Ok(value) => {
-                let instead_of = wanted.filter(|wanted| *wanted != provider.id);
-                return Ok(Routed { value, provider: provider.id.clone(), instead_of });
-            }
-            Err(error) if may_fall_back(&error) => first_error = first_error.or(Some(error)),
-            Err(error) => return Err(first_error.unwrap_or(error)),
-        }
-    }
-    Err(first_error.unwrap_or_else(|| Error::new(ErrorKind::Config, "no provider is plugged in")))
-}
-
-/// True if the trouble is the provider's and not the request's. A clone that is still being made is neither.
-fn may_fall_back(error: &Error) -> bool {
-    let trouble = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::RateLimited);
-    (trouble || error.retry() == Retry::Exhausted) && !is_still_enrolling(error)
 }
 
 impl Engine {

@@ -12,7 +12,8 @@ use crate::{
     audio::{AudioFormat, from_s16_bytes},
     consent::Permit,
     error::{Error, ErrorKind, Result, Retry},
-    id::{Fingerprint, OwnerId},
+    id::OwnerId,
+    layers::CacheKey,
     mark::Provenance,
     speak::{SpeakRequest, Utterance},
     stream::{Summary, SynthesisStream, WordTime},
@@ -88,21 +89,16 @@ impl Speaker {
     }
 
     /// Names everything that decides how an utterance sounds.
-    pub(crate) async fn fingerprint(&self, utterance: &Utterance) -> Result<Fingerprint> {
-        let json = serde_json::to_vec(utterance)
-            .map_err(|e| Error::unexpected("an utterance cannot be written as JSON").with_source(e))?;
-        let info = self.0.provider.synthesizer.info();
-        let who = format!("{}/{}/{}", self.0.provider.id, info.name, info.model.as_deref().unwrap_or_default());
+    pub(crate) async fn key(&self, utterance: &Utterance) -> Result<CacheKey> {
         let voice = self.0.voice.lock().await.fingerprint();
-        let format = self.0.format.to_string();
-        Ok(Fingerprint::of([json.as_slice(), who.as_bytes(), voice.as_str().as_bytes(), format.as_bytes()]))
+        let model = self.0.provider.synthesizer.info().model.as_deref();
+        CacheKey::new(utterance, &voice, &self.0.provider.id, model, self.0.format)
     }
 
     /// Speaks one utterance: from the cache where there is one, with a new clone where the provider forgot the old one.
     pub(crate) async fn speak(&self, utterance: &Utterance) -> Result<SynthesisStream> {
         let Some(cache) = &self.0.parts.cache else { return self.synthesize(utterance).await };
-        let key = self.fingerprint(utterance).await?;
-        cache.through(&key, self.0.format, || self.synthesize(utterance)).await
+        cache.through(&self.key(utterance).await?, || self.synthesize(utterance)).await
     }
 
     async fn synthesize(&self, utterance: &Utterance) -> Result<SynthesisStream> {
@@ -159,8 +155,7 @@ fn plausible(utterance: &Utterance, samples: &[f32], rate: u32) -> Result<()> {
     let letters = utterance.text.as_str().chars().filter(|c| c.is_alphanumeric()).count();
     let speed = f64::from(utterance.speed.unwrap_or(1.0).max(1.0));
     #[expect(clippy::cast_precision_loss, reason = "lengths of audio and text, far within the exact range")]
-    let (spoken, least) =
-        (samples.len() as f64 / f64::from(rate), letters as f64 * LEAST_SECONDS_PER_LETTER / speed);
+    let (spoken, least) = (samples.len() as f64 / f64::from(rate), letters as f64 * LEAST_SECONDS_PER_LETTER / speed);
     if spoken < least {
         return incomplete("the provider finished with less audio than the text can take");
     }

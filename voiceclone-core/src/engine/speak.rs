@@ -14,14 +14,14 @@ use tokio::{sync::mpsc, task::JoinSet};
 use super::{
     Engine, Parts,
     join::{Joints, level, loudness, pause_len, trim},
-    route::first_able,
+    route::Plugged,
     segments::{Speaker, Spoken, text_of},
 };
 use crate::{
     audio::{AudioFormat, EncodedAudio, blocking, frames_to_duration, from_s16_bytes, to_s16_bytes},
     error::{Error, Result},
     id::{OwnerId, ProviderId},
-    layers::observed,
+    layers::{Candidate, Watch, begun, first_that_starts},
     mark::{MarkedAudio, Provenance},
     observe::OpInfo,
     speak::SpeakRequest,
@@ -97,7 +97,7 @@ impl Engine {
     ///
     /// # Errors
     /// `InvalidInput` for a text that cannot be spoken or a voice whose recordings were rejected; `NotFound` for a voice
-    /// or provider there is not; `ConsentRequired`; `Unavailable` while the recording is being prepared; otherwise the
+    /// or provider there is not; `ConsentRequired`; `Conflict` while the recording is being prepared; otherwise the
     /// provider's.
     ///
     /// # Cancel safety
@@ -105,23 +105,25 @@ impl Engine {
     pub async fn speak(&self, owner: &OwnerId, request: SpeakRequest) -> Result<Speech> {
         self.0.check_length(&request.utterance.text)?;
         let ready = self.0.ready_voice(owner, request.target).await?;
-        let request = &request;
-        let ready = &ready;
-        let routed = first_able(self.0.candidates(request)?, |provider| async move {
-            let speaker = Speaker::new(&self.0, owner, request, ready, provider).await?;
+        let candidates = self.0.candidates(&request)?;
+        let op =
+            candidates.first().map(|p| p.synthesizer.info()).map(|i| OpInfo::new("speak", &i.name, i.model.clone()));
+        let mut watch = Watch::start(self.0.observer.as_ref(), &op.unwrap_or_else(|| OpInfo::new("speak", "", None)));
+        let (request, ready) = (&request, &ready);
+        let begin = |provider: Plugged| async move {
+            let speaker = Speaker::new(&self.0, owner, request, ready, &provider).await?;
             let stream = start(&speaker, request).await?;
             Ok((speaker, stream))
-        })
-        .await?;
-        let (speaker, stream) = routed.value;
-        let info = speaker.provider().synthesizer.info();
-        let watch = self.0.observer.start(&OpInfo::new("speak", info.name.clone(), info.model.clone()));
+        };
+        let candidates = candidates.into_iter().cloned().map(|p| Candidate::new(p.id.clone(), begin(p)));
+        let started = first_that_starts(candidates).await.inspect_err(|error| watch.fail(error))?;
+        let (speaker, stream) = started.speech;
         Ok(Speech {
-            stream: observed(stream, watch),
+            stream: watch.over(Ok(stream))?,
             parts: Arc::clone(&self.0),
             provenance: speaker.provenance(),
-            provider: routed.provider,
-            instead_of: routed.instead_of,
+            provider: started.provider,
+            instead_of: started.passed_over.into_iter().next().map(|p| p.provider),
         })
     }
 }
@@ -143,7 +145,7 @@ async fn start(speaker: &Speaker, request: &SpeakRequest) -> Result<SynthesisStr
     let Some((first, rest)) = segments.split_first() else {
         return Err(Error::unexpected("a text has no segment"));
     };
-    let head = speaker.speak(&request.utterance.with_text(text_of(text, first)?)).await?;
+    let head = begun(speaker.speak(&request.utterance.with_text(text_of(text, first)?)).await?).await?;
     if rest.is_empty() {
         return Ok(head);
     }
@@ -151,7 +153,8 @@ async fn start(speaker: &Speaker, request: &SpeakRequest) -> Result<SynthesisStr
     let (send, spoken) = mpsc::channel(speaker.look_ahead());
     ahead.spawn(speak_ahead(speaker.clone(), request.clone(), rest.to_vec(), send));
     let rate = head.format().sample_rate();
-    let joined = Joined { rate, frames: 0, pause: first.pause, target: None, summary: Summary::default(), spoken, ahead };
+    let joined =
+        Joined { rate, frames: 0, pause: first.pause, target: None, summary: Summary::default(), spoken, ahead };
     let format = head.format();
     Ok(SynthesisStream::new(format, stream::unfold(At::Head(head, Vec::new(), joined), step)))
 }

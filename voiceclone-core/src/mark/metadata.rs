@@ -50,7 +50,7 @@ impl Marker for MetadataMarker {
         let date = provenance.created_at.format("%Y-%m-%d").to_string();
         let audio = blocking("mark", move || {
             let tags = [("artist", NOTICE.to_owned()), ("comment", json), ("date", date), ("software", software)];
-            write_tags(audio, &tags)
+            write_tags(&audio, &tags)
         })
         .await?;
         Ok(MarkedAudio::attest(audio, "metadata"))

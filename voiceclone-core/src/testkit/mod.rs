@@ -5,4 +5,4 @@
 //! no other way to skip. Every generated module also checks that it holds every case of its suite.
 mod suite;
 
-pub use suite::{Case, CaseFuture, Failure, run_case, run_on_runtime};
+pub use suite::{Case, CaseFuture, Failure, Need, run_case, run_on_runtime};

@@ -20,13 +20,16 @@ impl From<crate::Error> for Failure {
 /// What a case returns.
 pub type CaseFuture = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
 
+/// An ability by name, and whether a fixture declares it.
+pub type Need<F> = (&'static str, fn(&F) -> bool);
+
 /// One rule of a seam, and how to see whether it is kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Case<F> {
     /// The rule, as a test's name.
     pub name: &'static str,
     /// The ability without which the rule does not apply: its name, and whether the fixture declares it.
-    pub needs: Option<(&'static str, fn(&F) -> bool)>,
+    pub needs: Option<Need<F>>,
     /// Tries it.
     pub run: fn(F) -> CaseFuture,
 }

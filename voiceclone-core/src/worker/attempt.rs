@@ -22,12 +22,7 @@ enum Stopped {
 }
 
 /// Works on one job to the end of the attempt.
-pub(crate) async fn attempt(
-    parts: SharedParts,
-    config: Arc<WorkerConfig>,
-    lease: Lease,
-    release: CancellationToken,
-) {
+pub(crate) async fn attempt(parts: SharedParts, config: Arc<WorkerConfig>, lease: Lease, release: CancellationToken) {
     let (progress, seen) = watch::channel(None);
     let stopped = {
         let work = AssertUnwindSafe(perform(&parts, &lease, &progress)).catch_unwind();

@@ -49,7 +49,7 @@ impl Default for WorkerConfig {
             poll: Duration::from_secs(1),
             drain: Duration::from_secs(30),
             backoff: Duration::from_secs(1),
-            max_backoff: Duration::from_secs(300),
+            max_backoff: Duration::from_mins(5),
             progress_interval: Duration::from_millis(250),
         }
     }

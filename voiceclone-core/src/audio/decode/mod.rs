@@ -149,7 +149,11 @@ impl Decoder {
     fn advance(&mut self, started: Instant) -> Result<bool> {
         loop {
             too_slow(self.spent + started.elapsed(), &self.limits)?;
-            let step = if std::mem::take(&mut self.first_waits) { self.first_step() } else { self.source.step(&mut self.block)? };
+            let step = if std::mem::take(&mut self.first_waits) {
+                self.first_step()
+            } else {
+                self.source.step(&mut self.block)?
+            };
             match step {
                 Step::Block { rate, channels } if self.is_our_format(rate, channels) => {
                     self.tally.count(&step, self.info.format.container())?;
@@ -223,7 +227,9 @@ impl Tally {
     fn count(&mut self, step: &Step, container: Container) -> Result<()> {
         match step {
             Step::Block { .. } => (self.packets, self.barren, self.odd) = (self.packets + 1, 0, 0),
-            Step::Damaged => (self.packets, self.damaged, self.barren) = (self.packets + 1, self.damaged + 1, self.barren + 1),
+            Step::Damaged => {
+                (self.packets, self.damaged, self.barren) = (self.packets + 1, self.damaged + 1, self.barren + 1)
+            }
             _ => self.barren += 1,
         }
         if self.barren > MAX_BARREN {

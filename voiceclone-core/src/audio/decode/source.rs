@@ -27,8 +27,8 @@ use super::{
     opus::{OPUS_RATE, Opus},
 };
 use crate::{
-    audio::{body::AudioBody, body::spool_failed, error::AudioError, format::Codec, format::Container},
     audio::sniff::container_name,
+    audio::{body::AudioBody, body::spool_failed, error::AudioError, format::Codec, format::Container},
     error::{Error, Result},
 };
 
@@ -88,8 +88,9 @@ impl Source {
             let again = Input::new(body.reader()?, body.len(), container, offset).map_err(spool_failed)?;
             opened = guarded(container, || open_reader(container, again.forwards()))?;
         }
-        let reader = opened
-            .map_err(|fault| unreadable(container, fault, || AudioError::Headers { container: container_name(container) }))?;
+        let reader = opened.map_err(|fault| {
+            unreadable(container, fault, || AudioError::Headers { container: container_name(container) })
+        })?;
         let entries = survey.map(|survey| survey.entries).unwrap_or_default();
         let (track, codec, engine) = pick_track(container, &*reader, &entries)?;
         Ok(Self { container, codec, track, reader, engine })
@@ -107,7 +108,9 @@ impl Source {
             Ok(Some(packet)) if packet.track_id == self.track => packet,
             Ok(Some(_)) => return Ok(Step::Empty),
             Ok(None) => return Ok(Step::End { cut: false }),
-            Err(Fault::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Step::End { cut: true }),
+            Err(Fault::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Ok(Step::End { cut: true });
+            }
             Err(Fault::IoError(error)) if error.raw_os_error().is_some() => return Err(spool_failed(error)),
             Err(Fault::ResetRequired) => return self.restart(),
             Err(_) => return Ok(Step::Damaged),
@@ -150,7 +153,8 @@ impl Engine {
 
 /// Runs foreign code; a panic in it ends with an error, and the caller drops what it worked on.
 fn guarded<T>(container: Container, work: impl FnOnce() -> T) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|_| AudioError::Panicked { container: container_name(container) }.into())
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|_| AudioError::Panicked { container: container_name(container) }.into())
 }
 
 /// `why`, with the library's words as the source; a failing disk stays a failing disk.

@@ -48,7 +48,10 @@ impl WavEncoder {
         let size = |bytes: u64| u32::try_from(bytes).map_err(|_| AudioError::WavFull { found, limit: MAX_BYTES });
         let sizes = [(4, size(found - 8)?), (self.header_len - 4, size(self.data_len)?)];
         for (at, value) in sizes {
-            spool.seek(SeekFrom::Start(at)).and_then(|_| spool.write_all(&value.to_le_bytes())).map_err(spool_failed)?;
+            spool
+                .seek(SeekFrom::Start(at))
+                .and_then(|_| spool.write_all(&value.to_le_bytes()))
+                .map_err(spool_failed)?;
         }
         Ok(())
     }
