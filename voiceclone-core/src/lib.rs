@@ -5,6 +5,7 @@ pub mod consent;
 pub mod domain;
 mod error;
 pub mod id;
+pub mod layers;
 pub mod mark;
 pub mod observe;
 pub mod preprocess;
