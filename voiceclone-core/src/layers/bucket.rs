@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::error::{Error, ErrorKind, Result, Retry};
 
 /// The longest that anything here is told to wait: beyond it a clock may overflow.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 #[derive(Debug)]
 pub(super) struct Bucket {

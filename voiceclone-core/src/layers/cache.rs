@@ -86,7 +86,7 @@ pub struct SpeechCache(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     blobs: Arc<dyn BlobStore>,
-    flights: Flights<BlobKey>,
+    flights: Flights,
     max_bytes: usize,
     patience: Duration,
 }
@@ -222,11 +222,11 @@ struct Recording {
     audio: Vec<Bytes>,
     audio_bytes: usize,
     /// Gone once there is nothing to commit any more: the next caller need not wait.
-    flight: Option<Flight<BlobKey>>,
+    flight: Option<Flight>,
 }
 
 impl Recording {
-    fn new(cache: Arc<Inner>, key: &CacheKey, flight: Flight<BlobKey>) -> Self {
+    fn new(cache: Arc<Inner>, key: &CacheKey, flight: Flight) -> Self {
         Self {
             cache,
             key: key.blob.clone(),
@@ -278,3 +278,6 @@ fn record(
         Some((event, (speech, recording)))
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,7 @@ impl Default for TimeoutLayer {
             first_audio: Some(Duration::from_secs(30)),
             gap: Some(Duration::from_secs(15)),
             total: None,
-            cloner_call: Some(Duration::from_secs(120)),
+            cloner_call: Some(Duration::from_mins(2)),
         }
     }
 }
