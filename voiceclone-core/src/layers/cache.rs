@@ -79,6 +79,9 @@ fn folder(voice: &Fingerprint) -> String {
 /// - The cache never breaks speech: a store that fails, or takes longer than the patience, is logged and worked without.
 /// - Memory is bounded by the size limit for each stream that is being recorded.
 ///
+/// Put it around one provider's call, as a [`Candidate`](super::Candidate) of a fallback, and never around the fallback: it
+/// would keep a substitute's speech under the first provider's name and play it again without a word of it.
+///
 /// Expiry is the store's business, by its own rules for objects below `speech-cache/`.
 #[derive(Debug, Clone)]
 pub struct SpeechCache(Arc<Inner>);

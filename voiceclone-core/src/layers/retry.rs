@@ -112,7 +112,10 @@ impl Rules {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
-            let wait = self.wait_after(attempt, &error).map_err(|verdict| verdict.apply(error.clone(), attempt))?;
+            let wait = match self.wait_after(attempt, &error) {
+                Ok(wait) => wait,
+                Err(verdict) => return Err(verdict.apply(error, attempt)),
+            };
             tracing::debug!(op, attempt, kind = %error.kind(), "trying again");
             sleep(wait).await;
             attempt += 1;
