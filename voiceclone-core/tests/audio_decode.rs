@@ -115,7 +115,7 @@ fn every_fixture_cut_anywhere_gives_audio_or_a_reason() {
             match decode_bytes(cut) {
                 Ok((_, info)) => assert!(info.frames <= frames, "{name} at {percent} %"),
                 Err(error) => {
-                    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name} at {percent} %: {}", error.chain())
+                    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name} at {percent} %: {}", error.chain());
                 }
             }
         }

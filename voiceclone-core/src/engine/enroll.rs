@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// One enrolment of a voice at a provider at a time, in this process. Across processes the pending binding decides.
-pub(crate) type Enrolments = Flights<(VoiceId, ProviderId)>;
+pub(crate) type Enrolments = Flights;
 
 const ELSEWHERE: &str = "wait for the enrolment";
 
@@ -64,7 +64,8 @@ impl Parts {
         if let Some(id) = usable(voice, &key) {
             return Ok(id);
         }
-        let _turn = self.enrolments.enter(&(voice.id, provider.id.clone())).await;
+        let both = [voice.id.to_string(), provider.id.to_string()];
+        let _turn = self.enrolments.enter(&Fingerprint::of(both.iter().map(String::as_bytes))).await;
         let voice = self.live_voice(&voice.owner, voice.id).await?;
         if let Some(id) = usable(&voice, &key) {
             return Ok(id);

@@ -1,13 +1,14 @@
 //! Removing a voice with everything made of it. Every step may be repeated, so an interrupted erasure is simply resumed.
 use futures_util::TryStreamExt as _;
 
-use super::{Engine, JobHandle, Parts, keys};
+use super::{Engine, JobHandle, Parts, keys, records::ReadyVoice, resolve::clips_fingerprint};
 use crate::{
     domain::{Job, JobOutput, JobSpec, NewJob, SampleState, Voice, VoiceSample},
     error::{Error, ErrorKind, Result, Retry},
     id::{IdempotencyKey, OwnerId, ProviderId, SampleId, VoiceId},
     speak::VoiceTarget,
     store::{BlobKey, JobQuery, PageQuery},
+    synth::VoiceRef,
 };
 
 impl Engine {
@@ -29,6 +30,7 @@ impl Parts {
     pub(crate) async fn erase(&self, owner: &OwnerId, id: VoiceId) -> Result<JobOutput> {
         let voice = self.change_voice(owner, id, |voice| Ok(voice.deleted())).await?;
         let mut blobs = self.erase_speech(owner, &voice).await?;
+        self.forget_speech(&voice).await?;
         let providers = self.remove_clones(&voice).await?;
         for sample in &voice.samples {
             if !self.used_elsewhere(owner, &voice, *sample).await? {
@@ -59,6 +61,23 @@ impl Parts {
             }
             query.after = page.next;
         }
+    }
+
+    /// Removes cached speech in this voice, whichever way a provider was given it.
+    async fn forget_speech(&self, voice: &Voice) -> Result<()> {
+        let Some(cache) = &self.cache else { return Ok(()) };
+        let mut samples = Vec::new();
+        for id in &voice.samples {
+            samples.push(self.catalog.sample(&voice.owner, *id).await?);
+        }
+        let ready = ReadyVoice { voice: voice.clone(), samples };
+        for provider in &self.providers {
+            cache.forget(&clips_fingerprint(&ready, provider)).await?;
+        }
+        for clone in voice.bindings.values().filter_map(|b| b.voice.clone()) {
+            cache.forget(&VoiceRef::Provider(clone).fingerprint()).await?;
+        }
+        Ok(())
     }
 
     async fn remove_clones(&self, voice: &Voice) -> Result<Vec<ProviderId>> {

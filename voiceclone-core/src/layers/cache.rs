@@ -85,6 +85,9 @@ fn folder(voice: &Fingerprint) -> String {
 /// - The cache never breaks speech: a store that fails, or takes longer than the patience, is logged and worked without.
 /// - Memory is bounded by the size limit for each stream that is being recorded.
 ///
+/// Put it around one provider's call, as a [`Candidate`](super::Candidate) of a fallback, and never around the fallback: it
+/// would keep a substitute's speech under the first provider's name and play it again without a word of it.
+///
 /// Expiry is the store's business, by its own rules for objects below `speech-cache/`.
 #[derive(Debug, Clone)]
 pub struct SpeechCache(Arc<Inner>);
@@ -92,7 +95,7 @@ pub struct SpeechCache(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     blobs: Arc<dyn BlobStore>,
-    flights: Flights<BlobKey>,
+    flights: Flights,
     max_bytes: usize,
     patience: Duration,
 }
@@ -123,7 +126,7 @@ impl SpeechCache {
         if let Some(hit) = inner.read(key).await {
             return Ok(hit);
         }
-        let Ok(flight) = timeout(inner.patience, inner.flights.enter(&key.blob)).await else {
+        let Ok(flight) = timeout(inner.patience, inner.flights.enter(key.content())).await else {
             return make().await;
         };
         // Whoever was here before may have left it behind.
@@ -228,11 +231,11 @@ struct Recording {
     audio: Vec<Bytes>,
     audio_bytes: usize,
     /// Gone once there is nothing to commit any more: the next caller need not wait.
-    flight: Option<Flight<BlobKey>>,
+    flight: Option<Flight>,
 }
 
 impl Recording {
-    fn new(cache: Arc<Inner>, key: &CacheKey, flight: Flight<BlobKey>) -> Self {
+    fn new(cache: Arc<Inner>, key: &CacheKey, flight: Flight) -> Self {
         Self {
             cache,
             key: key.blob.clone(),
@@ -284,3 +287,6 @@ fn record(
         Some((event, (speech, recording)))
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -229,7 +229,7 @@ mod tests {
 
     async fn refusal(script: Script, request: SynthesisRequest) -> Error {
         let script = Arc::new(script);
-        let error = CheckLayer.synthesizer(script.clone()).synthesize(&request).await.unwrap_err();
+        let error = CheckLayer.synthesizer(script.speaker()).synthesize(&request).await.unwrap_err();
         assert!(script.times().is_empty(), "the provider was called in spite of {error}");
         error
     }
@@ -262,7 +262,7 @@ mod tests {
         let script = Arc::new(plain());
         let mut request = request();
         request.utterance = Utterance::new(SpeechText::new("ten chärs!", 100).unwrap());
-        CheckLayer.synthesizer(script.clone()).synthesize(&request).await.unwrap();
+        CheckLayer.synthesizer(script.speaker()).synthesize(&request).await.unwrap();
         assert_eq!(script.times().len(), 1);
     }
 
@@ -318,7 +318,7 @@ mod tests {
     async fn an_enrolment_is_held_to_the_number_and_the_length_of_its_clips() {
         for (clips, accepted) in [(0, false), (1, false), (2, true), (3, true), (4, false)] {
             let script = Arc::new(Script::speaking());
-            let outcome = CheckLayer.cloner(script.clone()).enroll(&enrollment(clips)).await;
+            let outcome = CheckLayer.cloner(script.enroller()).enroll(&enrollment(clips)).await;
             assert_eq!(outcome.is_ok(), accepted, "{clips} clips of 1 s where 2 s are needed and 3 clips are taken");
             assert_eq!(script.times().len(), usize::from(accepted));
         }

@@ -44,7 +44,7 @@ pub struct PassedOver {
 pub struct Started<T> {
     /// Who speaks.
     pub provider: ProviderId,
-    /// The speech: a stream whose first event is there, or a whole.
+    /// The speech; its first event is there.
     pub speech: T,
     /// Who was asked before, in that order; empty if the first one speaks.
     pub passed_over: Vec<PassedOver>,
@@ -53,8 +53,8 @@ pub struct Started<T> {
 /// Asks one candidate after another until speech begins, and says who was passed over.
 ///
 /// The next one is asked only if the failure is one of the provider's state and not of the request: `Unavailable`,
-/// `Timeout`, `RateLimited`, or anything that was tried again often enough; and only before the first event, because two
-/// providers must not share a sentence.
+/// `Timeout`, `RateLimited`, or anything that was tried again often enough; and a candidate's future must not resolve
+/// before its first event is there, because two providers must not share a sentence.
 ///
 /// # Errors
 /// The first candidate's error; the others' kinds and messages are in its context. `Config` if there is no candidate.
@@ -100,20 +100,25 @@ fn first_of(failures: Vec<PassedOver>) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::begun;
     use super::super::script::{
         Beat::{Audio, Fail},
         Take, fails, limited, request, secs, shared, speaks, streams, unavailable,
     };
     use super::*;
+    use crate::stream::SynthesisStream;
     use crate::synth::Synthesizer as _;
 
     /// Who was asked, and what came of it.
-    async fn ask(takes: Vec<Take>) -> (usize, Result<Started>) {
+    async fn ask(takes: Vec<Take>) -> (usize, Result<Started<SynthesisStream>>) {
         let scripts: Vec<_> = takes.into_iter().map(|take| shared([take])).collect();
         let candidates: Vec<_> = scripts.iter().zip(["one", "two", "three"]).collect();
         let candidates = candidates.into_iter().map(|(script, name)| {
             let request = request();
-            Candidate::new(ProviderId::new(name).unwrap(), async move { script.synthesize(&request).await })
+            Candidate::new(
+                ProviderId::new(name).unwrap(),
+                async move { begun(script.synthesize(&request).await?).await },
+            )
         });
         let outcome = first_that_starts(candidates.collect::<Vec<_>>()).await;
         (scripts.iter().filter(|script| !script.times().is_empty()).count(), outcome)

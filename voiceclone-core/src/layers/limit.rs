@@ -203,7 +203,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn those_who_wait_are_served_in_the_order_they_came_and_no_more_at_once_than_allowed() {
         let script = Arc::new(Script::new(vec![speaks().after(secs(10)); 6]));
-        let provider = limit(2, 4).synthesizer(script.clone());
+        let provider = limit(2, 4).synthesizer(script.speaker());
         let request = request();
         let calls = (0..6).map(|i| {
             let provider = &provider;
@@ -234,7 +234,7 @@ mod tests {
     async fn enrolments_share_the_pool_and_small_calls_pass_by_it() {
         let script = shared([speaks(), streams([Audio(1), Done])]);
         let layer = limit(1, 0);
-        let cloner = layer.cloner(script.clone());
+        let cloner = layer.cloner(script.enroller());
         let _speech = layer.synthesizer(script).synthesize(&request()).await.unwrap();
         let id = ProviderVoiceId::new("v").unwrap();
         let mut list = cloner.list();

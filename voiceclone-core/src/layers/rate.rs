@@ -162,7 +162,7 @@ mod tests {
     async fn every_kind_of_call_takes_a_token_of_the_one_bucket() {
         let script = shared([]);
         let layer = one_per_second();
-        let (provider, cloner) = (layer.synthesizer(script.clone()), layer.clone().cloner(script.clone()));
+        let (provider, cloner) = (layer.synthesizer(script.speaker()), layer.clone().cloner(script.enroller()));
         let id = ProviderVoiceId::new("v").unwrap();
         heard(provider.synthesize(&request()).await).await.unwrap();
         provider.open_session(&request()).await.unwrap().finish().await.unwrap();
@@ -178,7 +178,7 @@ mod tests {
         let at_head = fails(limited(secs(10)));
         let in_stream = streams([Audio(4), Fail(limited(secs(20)))]);
         let script = shared([at_head, in_stream]);
-        let provider = one_per_second().synthesizer(script.clone());
+        let provider = one_per_second().synthesizer(script.speaker());
         heard(provider.synthesize(&request()).await).await.unwrap_err();
         heard(provider.synthesize(&request()).await).await.unwrap_err();
         heard(provider.synthesize(&request()).await).await.unwrap();
@@ -189,11 +189,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_wait_beyond_the_longest_is_refused_with_the_hint_and_no_call() {
         let script = shared([fails(limited(secs(31)))]);
-        let provider = one_per_second().synthesizer(script.clone());
+        let provider = one_per_second().synthesizer(script.speaker());
         provider.synthesize(&request()).await.unwrap_err();
         let error = provider.synthesize(&request()).await.unwrap_err();
         assert_eq!((error.kind(), error.retry()), (ErrorKind::RateLimited, Retry::After(Some(secs(31)))));
-        let listed: Vec<_> = one_per_second().cloner(script.clone()).list().map(|voice| voice.is_ok()).collect().await;
+        let listed: Vec<_> =
+            one_per_second().cloner(script.enroller()).list().map(|voice| voice.is_ok()).collect().await;
         assert_eq!((listed.as_slice(), script.times().len()), (&[true][..], 2));
     }
 }

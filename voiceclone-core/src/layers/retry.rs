@@ -112,7 +112,10 @@ impl Rules {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
-            let wait = self.wait_after(attempt, &error).map_err(|verdict| verdict.apply(error.clone(), attempt))?;
+            let wait = match self.wait_after(attempt, &error) {
+                Ok(wait) => wait,
+                Err(verdict) => return Err(verdict.apply(error, attempt)),
+            };
             tracing::debug!(op, attempt, kind = %error.kind(), "trying again");
             sleep(wait).await;
             attempt += 1;
@@ -235,7 +238,7 @@ mod tests {
     }
 
     async fn speak(layer: &RetryLayer, script: &Arc<Script>) -> Result<usize> {
-        heard(layer.synthesizer(script.clone()).synthesize(&request()).await).await
+        heard(layer.synthesizer(script.speaker()).synthesize(&request()).await).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -299,7 +302,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn out_of_attempts_the_error_says_so_and_a_retry_above_does_not_multiply() {
         let script = shared(vec![fails(unavailable()); 100]);
-        let provider = RetryLayer::default().synthesizer(RetryLayer::default().synthesizer(script.clone()));
+        let provider = RetryLayer::default().synthesizer(RetryLayer::default().synthesizer(script.speaker()));
         let error = provider.synthesize(&request()).await.unwrap_err();
         assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Exhausted));
         assert!(error.to_string().contains("attempts: 3"), "{error}");
@@ -311,7 +314,7 @@ mod tests {
         let script = shared(vec![fails(unavailable()); 1000]);
         let layer =
             RetryLayer(Arc::new(Rules { policy: RetryPolicy::default(), budget: Budget::new(20, 10), random: || 0.0 }));
-        let (one, two) = (layer.synthesizer(script.clone()), layer.clone().synthesizer(script.clone()));
+        let (one, two) = (layer.synthesizer(script.speaker()), layer.clone().synthesizer(script.speaker()));
         for _ in 0..50 {
             let _ = one.synthesize(&request()).await;
             let _ = two.synthesize(&request()).await;
@@ -323,10 +326,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_enrolment_is_repeated_only_where_a_key_makes_one_voice() {
         let once = shared([fails(unavailable())]);
-        let error = RetryLayer::default().cloner(once.clone()).enroll(&enrollment(2)).await.unwrap_err();
+        let error = RetryLayer::default().cloner(once.enroller()).enroll(&enrollment(2)).await.unwrap_err();
         assert_eq!((error.retry(), once.times().len()), (Retry::After(None), 1));
         let twice = Arc::new(Script::new([fails(unavailable())]).idempotent());
-        RetryLayer::default().cloner(twice.clone()).enroll(&enrollment(2)).await.unwrap();
+        RetryLayer::default().cloner(twice.enroller()).enroll(&enrollment(2)).await.unwrap();
         assert_eq!(twice.times().len(), 2);
     }
 
@@ -335,11 +338,11 @@ mod tests {
         let fail = || fails(unavailable());
         let broken_list = streams([Audio(1), Fail(unavailable())]);
         let script = shared([fail(), speaks(), fail(), speaks(), fail(), speaks(), fail(), broken_list]);
-        let cloner = RetryLayer::default().cloner(script.clone());
+        let cloner = RetryLayer::default().cloner(script.enroller());
         let id = ProviderVoiceId::new("v").unwrap();
         cloner.describe(&id).await.unwrap();
         cloner.remove(&id).await.unwrap();
-        RetryLayer::default().synthesizer(script.clone()).open_session(&request()).await.unwrap();
+        RetryLayer::default().synthesizer(script.speaker()).open_session(&request()).await.unwrap();
         let listed: Vec<_> = cloner.list().map(|voice| voice.is_ok()).collect().await;
         assert_eq!(listed, [true, false]);
         assert_eq!(script.times().len(), 8);

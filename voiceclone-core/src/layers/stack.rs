@@ -103,7 +103,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn time_in_our_own_queues_is_not_held_against_the_provider() {
         let script = shared(vec![streams([Audio(4), Done]).after(secs(29)); 10]);
-        let provider = ProviderPolicy::default().with(|p| p.limit = single()).assemble(script.clone());
+        let provider = ProviderPolicy::default().with(|p| p.limit = single()).assemble(script.speaker());
         let request = request();
         let all = join_all((0..10).map(|_| async { heard(provider.synthesize(&request).await).await.is_ok() })).await;
         assert!(all.iter().all(|heard| *heard));
@@ -115,7 +115,7 @@ mod tests {
     async fn what_cannot_be_met_takes_neither_token_nor_permit() {
         let script = shared([]);
         let policy = ProviderPolicy::default().with(|p| (p.limit, p.rate) = (single(), Some(one_per_second())));
-        let provider = policy.assemble(script.clone());
+        let provider = policy.assemble(script.speaker());
         let mut impossible = request();
         impossible.utterance.speed = Some(9.0);
         let _holds_the_permit = provider.synthesize(&request()).await.unwrap();
@@ -126,7 +126,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn while_one_backs_off_another_may_speak() {
         let script = shared([fails(limited(secs(5)))]);
-        let provider = ProviderPolicy::default().with(|p| p.limit = single()).assemble(script.clone());
+        let provider = ProviderPolicy::default().with(|p| p.limit = single()).assemble(script.speaker());
         let request = request();
         let (one, two) =
             tokio::join!(provider.synthesize(&request), async { heard(provider.synthesize(&request).await).await });
@@ -137,7 +137,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn every_attempt_takes_a_token_and_a_refusal_holds_the_others_back() {
         let script = shared([fails(limited(secs(5)))]);
-        let provider = ProviderPolicy::default().with(|p| p.rate = Some(one_per_second())).assemble(script.clone());
+        let provider = ProviderPolicy::default().with(|p| p.rate = Some(one_per_second())).assemble(script.speaker());
         let request = request();
         join_all((0..3).map(|_| async { heard(provider.synthesize(&request).await).await.unwrap() })).await;
         assert_eq!(script.times(), [0, 5, 6, 7].map(secs));
@@ -147,7 +147,7 @@ mod tests {
     async fn a_timeout_before_the_first_event_is_tried_again() {
         let script = shared([speaks().after(secs(1000))]);
         let retry = RetryLayer::new(RetryPolicy::default().with(|p| p.first_backoff = Duration::ZERO));
-        let provider = ProviderPolicy::default().with(|p| p.retry = retry).assemble(script.clone());
+        let provider = ProviderPolicy::default().with(|p| p.retry = retry).assemble(script.speaker());
         heard(provider.synthesize(&request()).await).await.unwrap();
         assert_eq!(script.times(), [0, 30].map(secs));
     }
@@ -156,12 +156,12 @@ mod tests {
     async fn a_full_queue_and_a_rate_beyond_patience_are_refused_at_once_through_the_whole_stack() {
         let rate = RateLayer::new(NonZeroU32::MIN, secs(60), NonZeroU32::MIN, secs(10));
         let script = shared([]);
-        let provider = ProviderPolicy::default().with(|p| p.rate = Some(rate)).assemble(script.clone());
+        let provider = ProviderPolicy::default().with(|p| p.rate = Some(rate)).assemble(script.speaker());
         heard(provider.synthesize(&request()).await).await.unwrap();
         let error = provider.synthesize(&request()).await.unwrap_err();
         assert_eq!(error.retry(), Retry::After(Some(secs(60))));
         let narrow = ProviderPolicy::default().with(|p| p.limit = LimitLayer::new(NonZeroUsize::MIN, 0));
-        let provider = narrow.assemble(script.clone());
+        let provider = narrow.assemble(script.speaker());
         let _speech = provider.synthesize(&request()).await.unwrap();
         assert_eq!(provider.synthesize(&request()).await.unwrap_err().kind(), ErrorKind::RateLimited);
         assert_eq!(script.times(), [0, 0].map(secs));
@@ -190,7 +190,7 @@ mod tests {
             p.retry = RetryLayer::new(budget);
         });
         let script = shared(vec![fails(unavailable()); 3]);
-        let (provider, cloner) = (policy.assemble(script.clone()), policy.clone().assemble_cloner(script.clone()));
+        let (provider, cloner) = (policy.assemble(script.speaker()), policy.clone().assemble_cloner(script.enroller()));
         let id = crate::id::ProviderVoiceId::new("v").unwrap();
         assert_eq!(cloner.describe(&id).await.unwrap_err().retry(), Retry::Exhausted);
         assert_eq!(provider.synthesize(&request()).await.unwrap_err().retry(), Retry::Exhausted);

@@ -89,9 +89,9 @@ mod tests {
             let unavailable = || Error::new(ErrorKind::Unavailable, "x");
             let Outcome::Retry(_, wait) = outcome(unavailable(), attempt) else { panic!("should retry") };
             assert!(wait <= config.max_backoff && wait <= config.backoff * 2u32.saturating_pow(attempt - 1));
-            let hinted = unavailable().with_retry(Retry::After(Some(Duration::from_secs(900))));
+            let hinted = unavailable().with_retry(Retry::After(Some(Duration::from_mins(15))));
             let Outcome::Retry(_, wait) = outcome(hinted, attempt) else { panic!("should retry") };
-            assert_eq!(wait, Duration::from_secs(900));
+            assert_eq!(wait, Duration::from_mins(15));
             let exhausted = unavailable().with_retry(Retry::Exhausted);
             assert!(matches!(outcome(exhausted, attempt), Outcome::Retry(..)));
         }

@@ -228,7 +228,7 @@ impl Tally {
         match step {
             Step::Block { .. } => (self.packets, self.barren, self.odd) = (self.packets + 1, 0, 0),
             Step::Damaged => {
-                (self.packets, self.damaged, self.barren) = (self.packets + 1, self.damaged + 1, self.barren + 1)
+                (self.packets, self.damaged, self.barren) = (self.packets + 1, self.damaged + 1, self.barren + 1);
             }
             _ => self.barren += 1,
         }
