@@ -120,6 +120,11 @@ impl Phonemizer {
         Ok(out.trim().to_owned())
     }
 
+    #[cfg(test)]
+    pub(super) fn lexicon_pronunciations(&self) -> Vec<&str> {
+        self.lexicon.pronunciations()
+    }
+
     fn tokens(&self, sentence: &str) -> Result<Vec<Token>, TextError> {
         let pieces = self.tokenizer.tokenize(sentence)?;
         let texts: Vec<&str> = pieces.iter().map(|(text, _)| text.as_str()).collect();

@@ -106,8 +106,12 @@ impl FrontEnd {
                 phrases.push(Phrase { ids: self.vocabulary.ids(&phonemes), phonemes, span });
             }
         }
-        let last = phrases.last_mut().ok_or(TextError::NothingToSay)?;
-        last.span.end = text.len();
+        if !phrases.iter().any(|phrase| phrase.phonemes.contains(char::is_alphabetic)) {
+            return Err(TextError::NothingToSay);
+        }
+        if let Some(last) = phrases.last_mut() {
+            last.span.end = text.len();
+        }
         Ok(phrases)
     }
 

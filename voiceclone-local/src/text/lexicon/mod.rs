@@ -60,6 +60,11 @@ impl Lexicon {
         if is_number(&word, token.is_head) { self.number(&word, token.currency, token.is_head) } else { None }
     }
 
+    #[cfg(test)]
+    pub(super) fn pronunciations(&self) -> Vec<&str> {
+        [&self.gold, &self.silver].into_iter().flat_map(Dictionary::pronunciations).collect()
+    }
+
     /// A word in lower case for itself, such as the name of a symbol.
     pub(super) fn name(&self, word: &str) -> Option<String> {
         self.word(word, Reading::ALONE, &Context::default())
