@@ -12,7 +12,9 @@ pub(crate) enum TextError {
     #[error("the text holds characters this engine cannot read: {}; it reads English in Latin letters, digits, usual punctuation and symbols such as % & @ € °", list(.0))]
     Characters(Vec<char>),
     /// One sentence over the limit that keeps the work for a sentence bounded.
-    #[error("a sentence of {found} characters is too long; at most {max} are read without an end mark (. ! ? …) or a line break")]
+    #[error(
+        "a sentence of {found} characters is too long; at most {max} are read without an end mark (. ! ? …) or a line break"
+    )]
     SentenceTooLong {
         /// Characters of the sentence.
         found: usize,

@@ -75,10 +75,8 @@ impl Network {
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| TextError::Network(error);
         let input = NdTensor::from_data([1, codes.len()], codes.to_vec());
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.threads)));
-        let output = self
-            .model
-            .run_one(ValueOrView::from(input.view()), Some(options))
-            .map_err(|error| failed(error.into()))?;
+        let output =
+            self.model.run_one(ValueOrView::from(input.view()), Some(options)).map_err(|error| failed(error.into()))?;
         let output: NdTensor<i32, 2> = output.try_into().map_err(|_| failed("unexpected output".into()))?;
         let mut phonemes = String::new();
         let mut previous = BLANK;

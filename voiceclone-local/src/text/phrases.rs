@@ -12,9 +12,9 @@ pub(super) fn cut(phonemes: &str) -> Vec<String> {
     if length(phonemes) <= MAX_PHONEMES {
         return vec![phonemes.to_owned()];
     }
-    let clauses = clauses(phonemes).into_iter().flat_map(|clause| {
-        if length(clause) <= MAX_PHONEMES { vec![clause.to_owned()] } else { cut_words(clause) }
-    });
+    let clauses = clauses(phonemes)
+        .into_iter()
+        .flat_map(|clause| if length(clause) <= MAX_PHONEMES { vec![clause.to_owned()] } else { cut_words(clause) });
     join(clauses)
 }
 

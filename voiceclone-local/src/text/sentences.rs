@@ -4,10 +4,7 @@
 
 use std::ops::Range;
 
-use super::{
-    error::TextError,
-    pattern::Pattern,
-};
+use super::{error::TextError, pattern::Pattern};
 
 /// Most characters of a sentence; the work for a sentence grows faster than its length.
 const MAX_CHARS: usize = 20_000;
@@ -23,11 +20,7 @@ impl Sentences {
     }
 
     /// The byte range of each sentence, without the white space and closing quotes after it.
-    pub(super) fn split(
-        &self,
-        text: &str,
-        is_title: impl Fn(&str) -> bool,
-    ) -> Result<Vec<Range<usize>>, TextError> {
+    pub(super) fn split(&self, text: &str, is_title: impl Fn(&str) -> bool) -> Result<Vec<Range<usize>>, TextError> {
         let mut sentences = Vec::new();
         let mut line_start = 0;
         for line in text.split_inclusive('\n') {

@@ -124,8 +124,8 @@ impl Tagger {
                 }
             }
         }
-        let scored = scores.iter().zip((0..).map(Tag));
-        scored.max_by(|(a, _), (b, _)| f64::total_cmp(a, b)).map_or(Tag(0), |(_, tag)| tag)
+        let by_tag = scores.iter().zip((0..).map(Tag));
+        by_tag.max_by(|(a, _), (b, _)| f64::total_cmp(a, b)).map_or(Tag(0), |(_, tag)| tag)
     }
 }
 
@@ -146,7 +146,15 @@ fn shape(word: &str) -> String {
         return "d".into();
     }
     if !word.chars().all(char::is_alphabetic) {
-        let class = |c: char| if is_digit(c) { 'd' } else if c.is_alphabetic() { 'x' } else { c };
+        let class = |c: char| {
+            if is_digit(c) {
+                'd'
+            } else if c.is_alphabetic() {
+                'x'
+            } else {
+                c
+            }
+        };
         return word.chars().take(4).map(class).collect();
     }
     let (upper, lower) = (word.chars().any(char::is_uppercase), word.chars().any(char::is_lowercase));

@@ -83,7 +83,7 @@ impl Tokenizer {
             }
         }
         tokens.extend(after.into_iter().rev().map(str::to_owned));
-        Ok(self.rejoin(tokens))
+        Ok(self.rejoin(&tokens))
     }
 
     /// Prefixes, what is left, and suffixes from the outside in.
@@ -141,9 +141,9 @@ impl Tokenizer {
     }
 
     /// Joins neighbours that spell a special case: "Sept" and "." are "Sept.".
-    fn rejoin(&self, tokens: Vec<String>) -> Vec<String> {
+    fn rejoin(&self, tokens: &[String]) -> Vec<String> {
         let mut out = Vec::with_capacity(tokens.len());
-        let mut rest = tokens.as_slice();
+        let mut rest = tokens;
         'next: while let Some((first, others)) = rest.split_first() {
             for count in [3, 2] {
                 if let Some((group, after)) = rest.split_at_checked(count)

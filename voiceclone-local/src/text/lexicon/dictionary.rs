@@ -29,9 +29,10 @@ pub(super) enum Entry<'d> {
 pub(super) struct Senses(Vec<(Box<str>, Option<Box<str>>)>);
 
 impl Senses {
-    /// The pronunciation for `tag`, if there is one of its own.
-    pub(super) fn get(&self, tag: &str) -> Option<Option<&str>> {
-        self.0.iter().find(|(t, _)| **t == *tag).map(|(_, phonemes)| phonemes.as_deref())
+    /// The pronunciation for the first of `tags` that has an entry; `None` where the word is spelled.
+    pub(super) fn first(&self, tags: &[&str]) -> Option<&str> {
+        let entry = |tag: &&str| self.0.iter().find(|(own, _)| **own == **tag);
+        tags.iter().find_map(entry)?.1.as_deref()
     }
 }
 

@@ -43,7 +43,7 @@ impl Lexicon {
     }
 
     /// The pronunciation of a token, `None` if the lexicon does not know it.
-    pub(super) fn token(&self, token: &Token, context: &Context) -> Option<String> {
+    pub(super) fn token(&self, token: &Token, context: Context) -> Option<String> {
         let text = token.alias.unwrap_or(&token.text);
         let word: String = text.replace(['‘', '’'], "'").nfkc().collect();
         let stress = if is_lower(&word) {
@@ -54,7 +54,7 @@ impl Lexicon {
             Some(Stress::Light)
         };
         let reading = Reading { tag: token.tag.name(), stress, context: Some(context) };
-        if let Some(phonemes) = self.word(&word, reading, context) {
+        if let Some(phonemes) = self.word(&word, reading) {
             return Some(self.with_currency(phonemes, token.currency));
         }
         if is_number(&word, token.is_head) { self.number(&word, token.currency, token.is_head) } else { None }
@@ -67,23 +67,22 @@ impl Lexicon {
 
     /// A word in lower case for itself, such as the name of a symbol.
     pub(super) fn name(&self, word: &str) -> Option<String> {
-        self.word(word, Reading::ALONE, &Context::default())
+        self.word(word, Reading::ALONE)
     }
 
-    /// The letters of a word by name; `None` if one has no name.
+    /// The letters of a word by name; `None` if it has none or one of them has no name.
     pub(super) fn spell(&self, word: &str) -> Option<String> {
         let letters = word.chars().filter(|c| c.is_alphabetic());
-        let names: Option<String> =
-            letters.map(|c| self.gold.plain(&c.to_uppercase().collect::<String>())).collect();
-        let even = stress::apply(&names?, Some(Stress::Even));
+        let names: Option<String> = letters.map(|c| self.gold.plain(&c.to_uppercase().collect::<String>())).collect();
+        let even = stress::apply(&names.filter(|names| !names.is_empty())?, Some(Stress::Even));
         Some(match even.rsplit_once(SECONDARY) {
             Some((before, after)) => format!("{before}{PRIMARY}{after}"),
             None => even,
         })
     }
 
-    fn word(&self, word: &str, reading: Reading<'_>, context: &Context) -> Option<String> {
-        if let Some(phonemes) = self.special_case(word, reading, context) {
+    fn word(&self, word: &str, reading: Reading<'_>) -> Option<String> {
+        if let Some(phonemes) = self.special_case(word, reading) {
             return Some(phonemes);
         }
         let lower = word.to_lowercase();
@@ -101,9 +100,7 @@ impl Lexicon {
             }
         }
         let light = Reading { stress: reading.stress.or(Some(Stress::Light)), ..reading };
-        self.stem_s(word, reading)
-            .or_else(|| self.stem_ed(word, reading))
-            .or_else(|| self.stem_ing(word, light))
+        self.stem_s(word, reading).or_else(|| self.stem_ed(word, reading)).or_else(|| self.stem_ing(word, light))
     }
 
     /// Whether a capitalised word is only the capitalised form of a known one.
@@ -120,15 +117,13 @@ impl Lexicon {
             && (self.gold.contains(lower) || self.silver.contains(lower) || self.stem(lower, reading).is_some())
     }
 
-    fn special_case(&self, word: &str, reading: Reading<'_>, context: &Context) -> Option<String> {
+    fn special_case(&self, word: &str, reading: Reading<'_>) -> Option<String> {
         let Reading { tag, stress, .. } = reading;
+        let context = reading.context.unwrap_or_default();
         let fixed = |phonemes: &str| Some(phonemes.to_owned());
-        match (tag, word) {
-            ("ADD", ".") => return self.lookup("dot", Reading { stress: Some(Stress::Demote), tag: "", ..reading }),
-            ("ADD", "/") => {
-                return self.lookup("slash", Reading { stress: Some(Stress::Demote), tag: "", ..reading });
-            }
-            _ => {}
+        if let ("ADD", "." | "/") = (tag, word) {
+            let name = if word == "." { "dot" } else { "slash" };
+            return self.lookup(name, Reading { stress: Some(Stress::Demote), tag: "", ..reading });
         }
         if let Some(name) = symbol(word) {
             return self.lookup(name, Reading { stress: None, tag: "", ..reading });
@@ -138,12 +133,11 @@ impl Lexicon {
         }
         match word {
             "a" | "A" => fixed(if tag == "DT" { "ɐ" } else { "ˈA" }),
-            "am" | "Am" | "AM" if tag.starts_with("NN") => self.spell(word),
+            "am" | "Am" | "AM" | "AN" if tag.starts_with("NN") => self.spell(word),
             "am" | "Am" | "AM" => {
                 let full = context.future_vowel.is_none() || word != "am" || stress.is_some_and(Stress::raises);
                 fixed(if full { self.gold.plain("am")? } else { "ɐm" })
             }
-            "AN" if tag.starts_with("NN") => self.spell(word),
             "an" | "An" | "AN" => fixed("ɐn"),
             "I" if tag == "PRP" => fixed("ˌI"),
             "by" | "By" | "BY" if parent(tag) == "ADV" => fixed("bˈI"),
@@ -159,7 +153,7 @@ impl Lexicon {
             "used" | "Used" | "USED" => {
                 let sense = if matches!(tag, "VBD" | "JJ") && context.future_to { "VBD" } else { "DEFAULT" };
                 match self.gold.get("used")? {
-                    Entry::Senses(senses) => senses.get(sense).flatten().map(str::to_owned),
+                    Entry::Senses(senses) => senses.first(&[sense]).map(str::to_owned),
                     Entry::Plain(phonemes) => fixed(phonemes),
                 }
             }
@@ -167,7 +161,7 @@ impl Lexicon {
         }
     }
 
-    fn to(&self, context: &Context) -> Option<String> {
+    fn to(&self, context: Context) -> Option<String> {
         let phonemes = match context.future_vowel {
             None => self.gold.plain("to")?,
             Some(false) => "tə",
@@ -209,19 +203,15 @@ impl Lexicon {
 /// The pronunciation for the part of speech, or the one before a pause; `None` where the word is spelled.
 fn sense<'s>(senses: &'s Senses, reading: Reading<'_>) -> Option<&'s str> {
     let pause = reading.context.is_some_and(|context| context.future_vowel.is_none());
-    let before_pause = if pause { senses.get("None") } else { None };
-    before_pause
-        .or_else(|| senses.get(reading.tag))
-        .or_else(|| senses.get(parent(reading.tag)))
-        .or_else(|| senses.get("DEFAULT"))
-        .flatten()
+    let own = [reading.tag, parent(reading.tag), "DEFAULT"];
+    if pause { senses.first(&[&["None"], &own[..]].concat()) } else { senses.first(&own) }
 }
 
-fn unstressed_in(tag: &str, context: &Context) -> &'static str {
+fn unstressed_in(tag: &str, context: Context) -> &'static str {
     if context.future_vowel.is_none() || tag != "IN" { "ˈɪn" } else { "ɪn" }
 }
 
-fn the(context: &Context) -> &'static str {
+fn the(context: Context) -> &'static str {
     if context.future_vowel == Some(true) { "ði" } else { "ðə" }
 }
 

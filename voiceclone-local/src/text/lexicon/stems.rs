@@ -11,7 +11,7 @@ pub(super) struct Reading<'r> {
     pub tag: &'r str,
     pub stress: Option<Stress>,
     /// What follows; `None` outside a sentence.
-    pub context: Option<&'r Context>,
+    pub context: Option<Context>,
 }
 
 impl Reading<'_> {
@@ -22,9 +22,7 @@ impl Reading<'_> {
 impl Lexicon {
     /// Whichever of the three endings fits.
     pub(super) fn stem(&self, word: &str, reading: Reading<'_>) -> Option<String> {
-        self.stem_s(word, reading)
-            .or_else(|| self.stem_ed(word, reading))
-            .or_else(|| self.stem_ing(word, reading))
+        self.stem_s(word, reading).or_else(|| self.stem_ed(word, reading)).or_else(|| self.stem_ing(word, reading))
     }
 
     pub(super) fn stem_s(&self, word: &str, reading: Reading<'_>) -> Option<String> {
@@ -33,9 +31,9 @@ impl Lexicon {
         if !word.ends_with("ss") && self.is_known(stem) {
             return with_s(self.lookup(stem, reading)?);
         }
-        let short = stem.strip_suffix('\'').or_else(|| {
-            stem.strip_suffix('e').filter(|short| length > 4 && !short.ends_with('i'))
-        });
+        let short = stem
+            .strip_suffix('\'')
+            .or_else(|| stem.strip_suffix('e').filter(|short| length > 4 && !short.ends_with('i')));
         if let Some(stem) = short.filter(|stem| self.is_known(stem)) {
             return with_s(self.lookup(stem, reading)?);
         }

@@ -47,9 +47,7 @@ pub(in crate::text) fn apply(phonemes: &str, stress: Option<Stress>) -> String {
     let unstressed = !has_primary && !phonemes.contains(SECONDARY);
     match stress {
         Some(Stress::Strip) => phonemes.replace([PRIMARY, SECONDARY], ""),
-        Some(Stress::Demote | Stress::Even) if has_primary => {
-            phonemes.replace(SECONDARY, "").replace(PRIMARY, "ˌ")
-        }
+        Some(Stress::Demote | Stress::Even) if has_primary => phonemes.replace(SECONDARY, "").replace(PRIMARY, "ˌ"),
         Some(Stress::Even | Stress::Light) if unstressed => stress_first_vowel(SECONDARY, phonemes),
         Some(Stress::Full) if unstressed => stress_first_vowel(PRIMARY, phonemes),
         Some(Stress::Full) if !has_primary => phonemes.replace(SECONDARY, "ˈ"),

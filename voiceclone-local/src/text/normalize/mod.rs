@@ -108,16 +108,11 @@ fn rules(tables: &Tables) -> Result<Vec<(Pattern, Rewrite)>, TextError> {
         (format!("{START}([0-9]{{1,2}})/([0-9]{{1,2}})/([0-9]{{4}}|[0-9]{{2}}){END}"), rewrite::date_us),
         (format!(r"([$£€])({number})\s?{scale}"), rewrite::big_money),
         (format!(r"(?<!{WORD}|\.)({number})\s?¢"), rewrite::cents),
-        (
-            format!(r"(?<!{WORD})([¥₹₩]|Rs\.?|USD|EUR|GBP)\s?({number})(?:\s?{scale})?"),
-            rewrite::currency,
-        ),
+        (format!(r"(?<!{WORD})([¥₹₩]|Rs\.?|USD|EUR|GBP)\s?({number})(?:\s?{scale})?"), rewrite::currency),
         (format!(r"(?<!{WORD}|\.)(-?{number})\s?°\s?([CF])?{END}"), rewrite::degrees),
         (format!(r"(?<!{WORD}|\.)(-?{number})\s?({units}){END}"), rewrite::unit),
         (
-            format!(
-                r"{START}({months})\.? ([0-9]{{1,2}})(?:st|nd|rd|th)?{END}(?![0-9:%])(,? [0-9]{{4}}{END})?"
-            ),
+            format!(r"{START}({months})\.? ([0-9]{{1,2}})(?:st|nd|rd|th)?{END}(?![0-9:%])(,? [0-9]{{4}}{END})?"),
             rewrite::month_day,
         ),
         (format!(r"{START}(the )?([0-9]{{1,2}}) (?:of )?({months}){END}\.?"), rewrite::day_month),
@@ -127,10 +122,7 @@ fn rules(tables: &Tables) -> Result<Vec<(Pattern, Rewrite)>, TextError> {
         (format!("(?<!{WORD}|&)#(?=[0-9])"), rewrite::hash),
         (format!(r"{START}({cardinals}) {roman}{END}(?![.'’]{WORD})"), rewrite::roman_cardinal),
         (format!(r"{START}({ordinals}) {roman}{END}(?![.'’]{WORD})"), rewrite::roman_ordinal),
-        (
-            format!(r"(?<!{WORD}|[.\-])(?:[0-9]{{3}}-)?[0-9]{{3}}-[0-9]{{4}}(?!{WORD}|[.\-])"),
-            rewrite::phone,
-        ),
+        (format!(r"(?<!{WORD}|[.\-])(?:[0-9]{{3}}-)?[0-9]{{3}}-[0-9]{{4}}(?!{WORD}|[.\-])"), rewrite::phone),
         (format!(r"(?<!{WORD}|[./])([0-9]{{1,2}})/([0-9]{{1,2}})(?!{WORD}|[./])"), rewrite::fraction),
         (format!(r"(?<!{WORD}|[.\-])([0-9]{{1,4}})\s?[-–]\s?([0-9]{{1,4}})(?!{WORD}|[.\-%])"), rewrite::range),
         (format!(r"(?<!{WORD}|\+)\+(?=[0-9])"), rewrite::plus),

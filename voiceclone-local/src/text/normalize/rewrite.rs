@@ -192,9 +192,11 @@ fn roman(numeral: &str) -> u32 {
         'M' => 1000,
         _ => 0,
     };
-    let (total, _) = numeral.chars().rev().map(value).fold((0_u32, 0_u32), |(total, after), v| {
-        (if v < after { total.saturating_sub(v) } else { total + v }, v)
-    });
+    let (total, _) = numeral
+        .chars()
+        .rev()
+        .map(value)
+        .fold((0_u32, 0_u32), |(total, after), v| (if v < after { total.saturating_sub(v) } else { total + v }, v));
     total
 }
 
