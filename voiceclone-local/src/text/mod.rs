@@ -2,9 +2,9 @@
 //! the model takes at once. Knows no audio.
 //!
 //! A Rust port of the American English G2P of the Apache-2.0 Python package hibari-tts 0.2.1 (`hibari/g2p` and the
-//! cutting in `hibari/tts.py`), which itself ports misaki and spaCy's tokenizer; see `assets/NOTICE-hibari`. The
-//! modules name where they differ: never in how a word sounds that the original reads, but where it would drop
-//! something in silence. Every text is spoken, spelled or refused.
+//! cutting in `hibari/tts.py`), which itself ports misaki and spaCy's tokenizer; see `assets/NOTICE-hibari`. It differs
+//! only where the original drops something in silence, garbles it or fails; the modules say where. Every text is
+//! spoken, spelled or refused.
 
 mod alphabet;
 mod balance;
