@@ -6,6 +6,7 @@ pub mod domain;
 mod error;
 pub mod id;
 pub mod mark;
+pub mod memory;
 pub mod observe;
 pub mod preprocess;
 pub mod speak;

@@ -1,7 +1,7 @@
 //! Queued work: what is asked, where it stands, what came of it, and the events a follower sees.
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -144,6 +144,12 @@ impl JobError {
         Self { kind: error.kind(), message: error.message().to_owned(), attempt }
     }
 
+    /// The error of a job whose workers were lost: the last of its attempts ended without a word.
+    pub fn worker_lost(attempt: u32) -> Self {
+        let message = format!("the worker was lost in attempt {attempt}, the last one allowed");
+        Self { kind: ErrorKind::LeaseLost, message, attempt }
+    }
+
     /// As an error again.
     pub fn to_error(&self) -> Error {
         Error::new(self.kind, self.message.clone()).with("attempt", self.attempt)
@@ -219,7 +225,7 @@ pub struct Job {
     pub progress: Option<Progress>,
     /// What came of it, once it succeeded.
     pub output: Option<JobOutput>,
-    /// The last error, also while it waits for another attempt.
+    /// The last error: it stays while the job waits for another attempt and during that, and goes when it succeeds.
     pub error: Option<JobError>,
     /// Whether it was asked to stop.
     pub cancel_requested: bool,
@@ -231,6 +237,12 @@ pub struct Job {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// `delay` after `now`, or the end of time.
+pub(crate) fn later(now: DateTime<Utc>, delay: Duration) -> DateTime<Utc> {
+    let delay = TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
+    now.checked_add_signed(delay).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// Attempts that a job gets unless it says otherwise.
@@ -291,6 +303,27 @@ impl NewJob {
         self
     }
 
+    /// The job as it is queued at `now`, by the store's clock.
+    pub fn queued(&self, now: DateTime<Utc>) -> Job {
+        Job {
+            id: self.id,
+            owner: self.owner.clone(),
+            spec: self.spec.clone(),
+            state: JobState::Queued,
+            priority: self.priority,
+            attempt: 0,
+            max_attempts: self.max_attempts.max(1),
+            progress: None,
+            output: None,
+            error: None,
+            cancel_requested: false,
+            idempotency_key: self.idempotency_key.clone(),
+            run_at: later(now, self.delay),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// Attempts allowed; 0 counts as 1.
     #[must_use]
     pub fn with_max_attempts(mut self, n: u32) -> Self {
@@ -312,7 +345,7 @@ pub struct JobEvent {
     pub state: JobState,
     /// How far it was then.
     pub progress: Option<Progress>,
-    /// The error of the attempt that ended, if one did.
+    /// The job's last error, as it was then.
     pub error: Option<JobError>,
 }
 

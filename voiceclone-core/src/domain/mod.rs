@@ -7,6 +7,7 @@ mod quality;
 mod sample;
 mod voice;
 
+pub(crate) use job::later;
 pub use job::{
     DEFAULT_MAX_ATTEMPTS, Job, JobError, JobEvent, JobOutput, JobSpec, JobState, NewJob, Progress, SpokenAudio,
 };

@@ -244,7 +244,8 @@ pub trait BlobStore: fmt::Debug + Send + Sync + 'static {
     /// `Unavailable` if the store fails.
     async fn delete(&self, key: &BlobKey) -> Result<()>;
 
-    /// Every object below `prefix`, which is whole segments: `a` finds `a/b` and not `ab`. In any order.
+    /// Every object below `prefix`, which is whole segments: `a` finds `a/b` and neither `ab` nor an object `a`. In any
+    /// order.
     fn list(&self, prefix: &BlobKey) -> BoxStream<Result<BlobMeta>>;
 
     /// A URL that reads one object for `ttl`.

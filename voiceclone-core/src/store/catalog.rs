@@ -89,7 +89,7 @@ pub trait Catalog: Debug + Send + Sync + 'static {
     /// Replaces the sample whose version is `sample.version`, and returns it with the next one.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` if another version is kept, or if its state cannot become the new one.
+    /// `NotFound`; `Conflict` if another version is kept, or if its state is to change and cannot become the new one.
     async fn update_sample(&self, sample: &VoiceSample) -> Result<VoiceSample>;
 
     /// Keeps a new voice.

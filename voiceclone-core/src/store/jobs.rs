@@ -5,11 +5,12 @@
 use std::{fmt::Debug, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::Page;
 use crate::{
     audio::BoxStream,
-    domain::{Job, JobError, JobEvent, JobOutput, JobState, NewJob, Progress},
+    domain::{Job, JobError, JobEvent, JobOutput, JobState, NewJob, Progress, later},
     error::Result,
     id::{JobId, LeaseId, OwnerId},
 };
@@ -112,10 +113,35 @@ pub enum Outcome {
     Retry(JobError, Duration),
     /// Nothing failed; look again after this long, with the attempt not counted. For a provider that trains.
     Reschedule(Duration),
-    /// Given back unfinished by a worker that stops, with the attempt not counted.
+    /// Given back unfinished by a worker that stops, with the attempt not counted. It keeps its place in the queue.
     Released,
     /// Stopped on request.
     Cancelled,
+}
+
+impl Outcome {
+    /// What an attempt that ended so makes of its running job: the one table that every store follows. A job that was
+    /// asked to stop is not queued again but cancelled.
+    pub fn apply(&self, job: &mut Job, now: DateTime<Utc>) {
+        job.updated_at = now;
+        job.state = match self {
+            Self::Succeeded(_) => JobState::Succeeded,
+            Self::Failed(_) => JobState::Failed,
+            Self::Cancelled => JobState::Cancelled,
+            Self::Retry(..) | Self::Reschedule(_) | Self::Released if job.cancel_requested => JobState::Cancelled,
+            Self::Retry(..) if job.attempt >= job.max_attempts => JobState::Failed,
+            Self::Retry(..) | Self::Reschedule(_) | Self::Released => JobState::Queued,
+        };
+        match self {
+            Self::Succeeded(output) => (job.output, job.error) = (Some(output.clone()), None),
+            Self::Failed(error) | Self::Retry(error, _) => job.error = Some(error.clone()),
+            Self::Reschedule(_) | Self::Released => job.attempt = job.attempt.saturating_sub(1),
+            Self::Cancelled => {}
+        }
+        if let (JobState::Queued, Self::Retry(_, delay) | Self::Reschedule(delay)) = (job.state, self) {
+            job.run_at = later(now, *delay);
+        }
+    }
 }
 
 /// Queues work, hands it out, and remembers what came of it.
@@ -145,9 +171,12 @@ pub trait JobStore: Debug + Send + Sync + 'static {
     async fn jobs(&self, query: &JobQuery) -> Result<Page<Job>>;
 
     /// Takes up to `limit` jobs that are due: queued ones whose time has come, and running ones whose lease has lapsed.
-    /// Highest priority first, then the owner with the fewest running jobs, then the longest due. A job whose last
-    /// allowed attempt lost its lease is failed here and not handed out; one that was asked to stop is cancelled here.
-    /// A lease of no length lapses at once.
+    /// Highest priority first, then the owner with the fewest jobs under a lease that holds (those taken a moment before
+    /// by the same call included), then the earliest `run_at`, then the smallest id.
+    ///
+    /// A lapsed job that was asked to stop is cancelled here; else one whose last allowed attempt lost its lease is failed
+    /// here, with [`JobError::worker_lost`]. Neither is handed out or counts towards `limit`. A lease of no length lapses
+    /// at once.
     ///
     /// # Errors
     /// `Unavailable` if the store fails.
@@ -159,21 +188,22 @@ pub trait JobStore: Debug + Send + Sync + 'static {
     /// `LeaseLost` if the lease lapsed and was taken, or the job has ended.
     async fn heartbeat(&self, lease: LeaseId, progress: Option<Progress>, length: Duration) -> Result<LeaseStatus>;
 
-    /// Ends the attempt and writes its event. Repeating the same call after a lost answer is `LeaseLost`.
+    /// Ends the attempt as [`Outcome::apply`] says and writes its event. Repeating the same call after a lost answer is
+    /// `LeaseLost`.
     ///
     /// # Errors
     /// `LeaseLost` if the lease lapsed and was taken, or the job has ended.
     async fn finish(&self, lease: LeaseId, outcome: &Outcome) -> Result<Job>;
 
-    /// Asks a job to stop: a queued one is cancelled at once, a running one at its worker's next heartbeat, one that has
-    /// ended is left as it is.
+    /// Asks a job to stop: a queued one is cancelled at once, a running one is marked (which is no event) and its worker
+    /// learns of it at the next heartbeat, one that has ended is left as it is.
     ///
     /// # Errors
     /// `NotFound`, also for another owner's job.
     async fn cancel(&self, owner: &OwnerId, id: JobId) -> Result<Job>;
 
     /// The job's events after number `after`, first those that have been, then those that come; ends after the event
-    /// with which the job ended.
+    /// with which the job ended, also if that is not after `after`.
     ///
     /// # Errors
     /// `NotFound`, also for another owner's job.
