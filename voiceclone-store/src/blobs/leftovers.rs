@@ -21,7 +21,9 @@ pub(super) fn remove(dir: &Path, age: Duration) {
         } else if is_temporary(dir, &path) && is_older(&entry, age) {
             match fs::remove_file(&path) {
                 Ok(()) => tracing::info!(file = %path.display(), "an abandoned upload was removed"),
-                Err(error) => tracing::warn!(file = %path.display(), %error, "an abandoned upload could not be removed"),
+                Err(error) => {
+                    tracing::warn!(file = %path.display(), %error, "an abandoned upload could not be removed")
+                }
             }
         }
     }

@@ -145,7 +145,8 @@ impl BlobStore for ObjectBlobStore {
         };
         let (meta, range) = (meta(key.clone(), &found.meta), found.range.clone());
         let key = key.clone();
-        let chunks = found.into_stream().map(move |chunk| chunk.map_err(|e| error::object(&e, key.as_str()).during("get")));
+        let chunks =
+            found.into_stream().map(move |chunk| chunk.map_err(|e| error::object(&e, key.as_str()).during("get")));
         Ok(BlobReader { meta, range, chunks: chunks.boxed() })
     }
 
@@ -199,11 +200,9 @@ fn meta(key: BlobKey, found: &ObjectMeta) -> BlobMeta {
 
 /// An object whose name cannot be a key was not written by us and is not ours to report.
 fn listed(object: &ObjectMeta) -> Option<Result<BlobMeta>> {
-    match BlobKey::new(&object.location) {
-        Ok(key) => Some(Ok(meta(key, object))),
-        Err(_) => {
-            tracing::warn!(object = %object.location, "a foreign object lies among the blobs; it is left alone");
-            None
-        }
-    }
+    let Ok(key) = BlobKey::new(&object.location) else {
+        tracing::warn!(object = %object.location, "a foreign object lies among the blobs; it is left alone");
+        return None;
+    };
+    Some(Ok(meta(key, object)))
 }

@@ -12,7 +12,6 @@ use uuid::Uuid;
 use voiceclone_core::{
     Error, ErrorKind, Result,
     audio::BoxStream,
-
     store::{BlobBody, BlobKey},
 };
 

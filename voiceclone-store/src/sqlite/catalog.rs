@@ -142,7 +142,8 @@ impl SqliteStore {
             return Ok(next);
         }
         let mut kept: R = self.record(record.owner(), record.id()).await?;
-        let why = if *kept.version() == version { "cannot change its state so" } else { "was changed by somebody else" };
+        let why =
+            if *kept.version() == version { "cannot change its state so" } else { "was changed by somebody else" };
         Err(Error::new(ErrorKind::Conflict, format!("the {} {why}", R::WHAT)).with(R::WHAT, record.id()))
     }
 }

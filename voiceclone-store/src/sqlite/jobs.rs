@@ -155,8 +155,7 @@ impl JobStore for SqliteStore {
     async fn heartbeat(&self, lease: LeaseId, progress: Option<Progress>, length: Duration) -> Result<LeaseStatus> {
         let progress = progress.as_ref().map(rows::to_json).transpose()?;
         let moved = progress.is_some();
-        let statement =
-            sqlx::query(sql::HEARTBEAT).bind(lease.to_string()).bind(rows::millis(length)).bind(progress);
+        let statement = sqlx::query(sql::HEARTBEAT).bind(lease.to_string()).bind(rows::millis(length)).bind(progress);
         let held = self.write(statement).await?;
         let row = held.first().ok_or_else(|| lease_lost(lease))?;
         if moved {

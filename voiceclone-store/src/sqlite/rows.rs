@@ -63,7 +63,9 @@ fn time(row: &SqliteRow, column: &'static str) -> Result<DateTime<Utc>> {
 fn state(row: &SqliteRow) -> Result<JobState> {
     let name: &str = get(row, "status")?;
     let state = JobState::ALL.into_iter().find(|state| state.as_str() == name);
-    state.ok_or_else(|| Error::unexpected("a stored job has a state that this version does not know").with("state", name))
+    state.ok_or_else(|| {
+        Error::unexpected("a stored job has a state that this version does not know").with("state", name)
+    })
 }
 
 /// A row of the columns `job!()`.

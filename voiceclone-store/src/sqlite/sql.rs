@@ -33,18 +33,34 @@ macro_rules! record_sql {
     ($table:literal, $id:literal) => {
         RecordSql {
             insert: concat!(
-                "INSERT INTO ", $table, " (", $id, ", user_id, version, record, created_at, updated_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING RETURNING ", $id
+                "INSERT INTO ",
+                $table,
+                " (",
+                $id,
+                ", user_id, version, record, created_at, updated_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING RETURNING ",
+                $id
             ),
             get: concat!("SELECT record FROM ", $table, " WHERE ", $id, " = ?1 AND user_id = ?2"),
             page: concat!(
-                "SELECT record FROM ", $table, " WHERE user_id = ?1 AND ", $id, " > ?2 AND status <> 'deleted' \
-                 ORDER BY ", $id, " LIMIT ?3"
+                "SELECT record FROM ",
+                $table,
+                " WHERE user_id = ?1 AND ",
+                $id,
+                " > ?2 AND status <> 'deleted' \
+                 ORDER BY ",
+                $id,
+                " LIMIT ?3"
             ),
             update: concat!(
-                "UPDATE ", $table, " SET version = version + 1, record = ?4, updated_at = ?5 \
-                 WHERE ", $id, " = ?1 AND user_id = ?2 AND version = ?3 \
-                 AND status IN (SELECT value FROM json_each(?6)) RETURNING ", $id
+                "UPDATE ",
+                $table,
+                " SET version = version + 1, record = ?4, updated_at = ?5 \
+                 WHERE ",
+                $id,
+                " = ?1 AND user_id = ?2 AND version = ?3 \
+                 AND status IN (SELECT value FROM json_each(?6)) RETURNING ",
+                $id
             ),
         }
     };
@@ -57,32 +73,49 @@ pub(super) const VOICES: RecordSql = record_sql!("voices", "voice_id");
 pub(super) const ENQUEUE: &str = concat!(
     "INSERT INTO clone_jobs (job_id, user_id, kind, spec, fingerprint, idempotency_key, status, priority, \
      max_attempts, run_at, created_at, updated_at) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ", now!(), " + ?9, ", now!(), ", ", now!(), ") \
-     ON CONFLICT DO NOTHING RETURNING ", job!()
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ",
+    now!(),
+    " + ?9, ",
+    now!(),
+    ", ",
+    now!(),
+    ") \
+     ON CONFLICT DO NOTHING RETURNING ",
+    job!()
 );
 
 pub(super) const JOB_BY_KEY: &str = concat!(
-    "SELECT fingerprint, ", job!(), " FROM clone_jobs WHERE user_id = ?1 AND kind = ?2 AND idempotency_key = ?3"
+    "SELECT fingerprint, ",
+    job!(),
+    " FROM clone_jobs WHERE user_id = ?1 AND kind = ?2 AND idempotency_key = ?3"
 );
 
 pub(super) const JOB: &str = concat!("SELECT ", job!(), " FROM clone_jobs WHERE job_id = ?1 AND user_id = ?2");
 
 pub(super) const JOBS: &str = concat!(
-    "SELECT ", job!(), " FROM clone_jobs \
+    "SELECT ",
+    job!(),
+    " FROM clone_jobs \
      WHERE user_id = ?1 AND job_id > ?2 AND (?3 IS NULL OR status = ?3) ORDER BY job_id LIMIT ?4"
 );
 
 /// The lapsed jobs that are not to be tried again.
 pub(super) const LOST: &str = concat!(
     "SELECT lease_id, attempt, cancel_requested FROM clone_jobs \
-     WHERE status = 'running' AND lease_until <= ", now!(), " AND (cancel_requested OR attempt >= max_attempts)"
+     WHERE status = 'running' AND lease_until <= ",
+    now!(),
+    " AND (cancel_requested OR attempt >= max_attempts)"
 );
 
 /// Ends one of them unless something changed since: `?1` lease, `?2` status, `?3` error, `?4` whether a stop was asked.
 pub(super) const END_LOST: &str = concat!(
     "UPDATE clone_jobs SET status = ?2, error = coalesce(?3, error), lease_id = NULL, lease_until = NULL, worker = NULL, \
-     last_seq = last_seq + 1, updated_at = ", now!(), " \
-     WHERE lease_id = ?1 AND status = 'running' AND lease_until <= ", now!(), " AND cancel_requested = ?4 \
+     last_seq = last_seq + 1, updated_at = ",
+    now!(),
+    " \
+     WHERE lease_id = ?1 AND status = 'running' AND lease_until <= ",
+    now!(),
+    " AND cancel_requested = ?4 \
      RETURNING job_id"
 );
 
@@ -100,14 +133,20 @@ pub(super) const CLAIM: &str = concat!(
          SELECT j.job_id, j.user_id, j.priority, j.run_at FROM owners CROSS JOIN clone_jobs j \
          WHERE j.job_id IN ( \
              SELECT q.job_id FROM clone_jobs q \
-             WHERE q.status = 'queued' AND q.user_id = owners.user_id AND q.run_at <= ", now!(), " \
+             WHERE q.status = 'queued' AND q.user_id = owners.user_id AND q.run_at <= ",
+    now!(),
+    " \
              ORDER BY q.priority DESC, q.run_at, q.job_id LIMIT ?1) \
          UNION ALL \
          SELECT job_id, user_id, priority, run_at FROM clone_jobs \
-         WHERE status = 'running' AND lease_until <= ", now!(), " AND NOT cancel_requested AND attempt < max_attempts \
+         WHERE status = 'running' AND lease_until <= ",
+    now!(),
+    " AND NOT cancel_requested AND attempt < max_attempts \
      ), busy AS ( \
          SELECT user_id, count(*) AS leases FROM clone_jobs \
-         WHERE status = 'running' AND lease_until > ", now!(), " GROUP BY user_id \
+         WHERE status = 'running' AND lease_until > ",
+    now!(),
+    " GROUP BY user_id \
      ), shared AS ( \
          SELECT due.*, coalesce(busy.leases, 0) + row_number() OVER ( \
              PARTITION BY due.user_id ORDER BY due.priority DESC, due.run_at, due.job_id) AS share \
@@ -117,26 +156,40 @@ pub(super) const CLAIM: &str = concat!(
          FROM shared ORDER BY place LIMIT ?1 \
      ) \
      UPDATE clone_jobs SET status = 'running', attempt = attempt + 1, lease_id = lease.value, worker = ?3, \
-         lease_until = ", now!(), " + ?4, last_seq = last_seq + 1, updated_at = ", now!(), " \
+         lease_until = ",
+    now!(),
+    " + ?4, last_seq = last_seq + 1, updated_at = ",
+    now!(),
+    " \
      FROM taken JOIN json_each(?2) AS lease ON lease.key = taken.place - 1 \
      WHERE clone_jobs.job_id = taken.job_id \
-         AND (status = 'queued' OR status = 'running' AND lease_until <= ", now!(), ") \
-     RETURNING lease_id, ", job!()
+         AND (status = 'queued' OR status = 'running' AND lease_until <= ",
+    now!(),
+    ") \
+     RETURNING lease_id, ",
+    job!()
 );
 
 /// `?1` lease, `?2` length, `?3` progress. No row: the lease is lost.
 pub(super) const HEARTBEAT: &str = concat!(
-    "UPDATE clone_jobs SET lease_until = ", now!(), " + ?2, progress = coalesce(?3, progress), \
+    "UPDATE clone_jobs SET lease_until = ",
+    now!(),
+    " + ?2, progress = coalesce(?3, progress), \
      last_seq = last_seq + (coalesce(?3, progress) IS NOT progress), \
-     updated_at = iif(coalesce(?3, progress) IS NOT progress, ", now!(), ", updated_at) \
+     updated_at = iif(coalesce(?3, progress) IS NOT progress, ",
+    now!(),
+    ", updated_at) \
      WHERE lease_id = ?1 AND status = 'running' RETURNING job_id, cancel_requested"
 );
 
 /// `?1` lease, `?2` status, `?3` output, `?4` error. No row: the lease is lost.
 pub(super) const END: &str = concat!(
     "UPDATE clone_jobs SET status = ?2, output = ?3, error = iif(?2 = 'succeeded', NULL, coalesce(?4, error)), \
-     lease_id = NULL, lease_until = NULL, worker = NULL, last_seq = last_seq + 1, updated_at = ", now!(), " \
-     WHERE lease_id = ?1 AND status = 'running' RETURNING ", job!()
+     lease_id = NULL, lease_until = NULL, worker = NULL, last_seq = last_seq + 1, updated_at = ",
+    now!(),
+    " \
+     WHERE lease_id = ?1 AND status = 'running' RETURNING ",
+    job!()
 );
 
 /// `?1` lease, `?2` error, `?3` delay, `?4` whether the attempt counts. No row: the lease is lost.
@@ -147,17 +200,25 @@ pub(super) const REQUEUE: &str = concat!(
      status = CASE WHEN cancel_requested THEN 'cancelled' WHEN ?4 AND attempt >= max_attempts THEN 'failed' \
          ELSE 'queued' END, \
      run_at = CASE WHEN cancel_requested OR ?4 AND attempt >= max_attempts THEN run_at \
-         ELSE coalesce(", now!(), " + ?3, run_at) END, \
+         ELSE coalesce(",
+    now!(),
+    " + ?3, run_at) END, \
      attempt = max(0, attempt - NOT ?4), error = coalesce(?2, error), \
-     lease_id = NULL, lease_until = NULL, worker = NULL, last_seq = last_seq + 1, updated_at = ", now!(), " \
-     WHERE lease_id = ?1 AND status = 'running' RETURNING ", job!()
+     lease_id = NULL, lease_until = NULL, worker = NULL, last_seq = last_seq + 1, updated_at = ",
+    now!(),
+    " \
+     WHERE lease_id = ?1 AND status = 'running' RETURNING ",
+    job!()
 );
 
 /// No row: the job has ended, or there is none.
 pub(super) const CANCEL: &str = concat!(
     "UPDATE clone_jobs SET status = iif(status = 'queued', 'cancelled', status), cancel_requested = 1, \
-     last_seq = last_seq + (status = 'queued'), updated_at = iif(cancel_requested, updated_at, ", now!(), ") \
-     WHERE job_id = ?1 AND user_id = ?2 AND status IN ('queued', 'running') RETURNING ", job!()
+     last_seq = last_seq + (status = 'queued'), updated_at = iif(cancel_requested, updated_at, ",
+    now!(),
+    ") \
+     WHERE job_id = ?1 AND user_id = ?2 AND status IN ('queued', 'running') RETURNING ",
+    job!()
 );
 
 /// `?3` after, `?4` how many.
