@@ -1,6 +1,9 @@
 -- Times are milliseconds since 1970, written by this database's clock except where they are part of a record.
 -- Columns that only repeat a part of a JSON document are generated from it, so that they cannot disagree with it.
 
+-- The only clock. It shows one time throughout a statement.
+CREATE VIEW clock AS SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) AS now;
+
 CREATE TABLE voice_samples (
     sample_id     TEXT    NOT NULL PRIMARY KEY,
     user_id       TEXT    NOT NULL,
