@@ -53,8 +53,17 @@ async fn a_follower_sees_what_another_process_writes() {
     let job = here.enqueue(&a_job()).await.unwrap().into_job();
     let mut events = here.events(&owner(), job.id, 0).await.unwrap();
     assert_eq!(events.next().await.unwrap().unwrap().state, JobState::Queued);
+    let (mut next, ada) = (events.next(), owner());
+    // Until it has surely looked and found nothing, so that it has to look again.
+    for _ in 0..50 {
+        tokio::select! {
+            biased;
+            event = &mut next => panic!("nothing happened, but the follower saw {event:?}"),
+            found = here.job(&ada, job.id) => drop(found.unwrap()),
+        }
+    }
     let lease = there.claim("elsewhere", ONE, std::time::Duration::from_mins(1)).await.unwrap().remove(0);
-    assert_eq!(events.next().await.unwrap().unwrap().state, JobState::Running);
+    assert_eq!(next.await.unwrap().unwrap().state, JobState::Running);
     there.finish(lease.id, &Outcome::Cancelled).await.unwrap();
     let rest: Vec<JobEvent> = events.try_collect().await.unwrap();
     assert_eq!(rest.iter().map(|e| (e.seq, e.state)).collect::<Vec<_>>(), [(3, JobState::Cancelled)]);

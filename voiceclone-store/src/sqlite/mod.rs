@@ -128,3 +128,32 @@ impl fmt::Debug for SqliteStore {
         write!(f, "SqliteStore({})", self.writer.connect_options().get_filename().display())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use voiceclone_core::{
+        ErrorKind,
+        domain::{JobSpec, NewJob},
+        id::{OwnerId, SampleId},
+        store::{JobQuery, JobStore as _},
+    };
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_a_write_whole_and_says_so() {
+        let store = SqliteStore::in_memory().await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 40").execute(&store.writer).await.unwrap();
+        let owner = OwnerId::new("ada").unwrap();
+        let mut kept = 0;
+        let error = loop {
+            let new = NewJob::new(owner.clone(), JobSpec::PrepareSample { sample: SampleId::new() });
+            match store.enqueue(&new).await {
+                Ok(_) => kept += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Unavailable, "the disk of the database is full"));
+        let page = store.jobs(&JobQuery::of(owner).limit(10_000)).await.unwrap();
+        assert_eq!(page.items.len(), kept);
+    }
+}
