@@ -1,0 +1,9 @@
+//! The testkit tested: the suites pass on the stores in memory, and every broken store is caught by the case that is
+//! about its fault.
+use voiceclone_core::{
+    memory::{MemoryBlobs, MemoryCatalog},
+    testkit::{blobs::BlobFixture, catalog::CatalogFixture},
+};
+
+voiceclone_core::blob_store_conformance!(blobs, BlobFixture::new(MemoryBlobs::new()));
+voiceclone_core::catalog_conformance!(catalog, CatalogFixture::new(MemoryCatalog::new()));
