@@ -35,6 +35,9 @@ pub(crate) fn object(error: &ObjectError, key: &str) -> Error {
             Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
                 Error::new(ErrorKind::Config, "the object store's directory may not be written or read")
             }
+            Some(io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory) => {
+                Error::invalid("this key and that of another blob cannot both be paths of files")
+            }
             _ => Error::new(ErrorKind::Unavailable, "the object store failed"),
         },
     };

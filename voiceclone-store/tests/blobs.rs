@@ -123,3 +123,16 @@ async fn a_directory_that_cannot_be_made_is_a_matter_of_configuration() {
     let error = ObjectBlobStore::filesystem(file.path().join("below")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
 }
+
+#[tokio::test]
+async fn a_blob_where_another_needs_a_directory_is_refused_for_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = ObjectBlobStore::filesystem(dir.path()).await.unwrap();
+    for name in ["a/b", "c"] {
+        blobs.put(&key(name), BlobBody::Bytes("x".into()), &PutOptions::default()).await.unwrap();
+    }
+    for name in ["a", "c/d"] {
+        let error = blobs.put(&key(name), BlobBody::Bytes("x".into()), &PutOptions::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name}: {}", error.chain());
+    }
+}
