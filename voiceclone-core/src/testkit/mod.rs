@@ -6,6 +6,7 @@
 pub mod blobs;
 pub mod catalog;
 mod check;
+pub mod jobs;
 mod records;
 mod suite;
 
