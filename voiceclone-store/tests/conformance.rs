@@ -5,7 +5,7 @@ use std::sync::Arc;
 use object_store::memory::InMemory;
 use voiceclone_core::testkit::blobs::BlobFixture;
 #[cfg(feature = "sqlite")]
-use voiceclone_core::testkit::catalog::CatalogFixture;
+use voiceclone_core::testkit::{catalog::CatalogFixture, jobs::JobFixture};
 use voiceclone_store::ObjectBlobStore;
 #[cfg(feature = "sqlite")]
 use voiceclone_store::SqliteStore;
@@ -29,4 +29,14 @@ voiceclone_core::catalog_conformance!(
 voiceclone_core::catalog_conformance!(
     sqlite_catalog_in_memory,
     CatalogFixture::new(SqliteStore::in_memory().await.unwrap())
+);
+#[cfg(feature = "sqlite")]
+voiceclone_core::job_store_conformance!(
+    sqlite_jobs,
+    JobFixture::new(SqliteStore::open(tempfile::tempdir().unwrap().path().join("jobs.db")).await.unwrap())
+);
+#[cfg(feature = "sqlite")]
+voiceclone_core::job_store_conformance!(
+    sqlite_jobs_in_memory,
+    JobFixture::new(SqliteStore::in_memory().await.unwrap())
 );

@@ -156,4 +156,13 @@ mod tests {
         let page = store.jobs(&JobQuery::of(owner).limit(10_000)).await.unwrap();
         assert_eq!(page.items.len(), kept);
     }
+    #[tokio::test]
+    async fn a_write_that_cannot_be_committed_is_not_acknowledged() {
+        let store = SqliteStore::in_memory().await.unwrap();
+        // A deferred constraint fails when the statement commits, which is after it returned its row.
+        let table = "CREATE TABLE orphan (parent TEXT REFERENCES voices (voice_id) DEFERRABLE INITIALLY DEFERRED)";
+        sqlx::query(table).execute(&store.writer).await.unwrap();
+        let written = store.write(sqlx::query("INSERT INTO orphan VALUES ('nobody') RETURNING parent")).await;
+        assert!(written.is_err(), "a row was handed out before its commit failed");
+    }
 }
