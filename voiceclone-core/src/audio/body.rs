@@ -14,6 +14,7 @@ use futures_util::StreamExt as _;
 use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 
+use super::spool::Spool;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A boxed stream that can cross threads.
@@ -162,17 +163,18 @@ impl AudioBody {
     pub async fn spool(chunks: impl Stream<Item = Result<Bytes>> + Send, limit: u64) -> Result<Self> {
         let mut chunks = std::pin::pin!(chunks);
         let mut spool = Spool::default();
+        let mut len = 0;
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk?;
-            if spool.len + chunk.len() as u64 > limit {
+            len += chunk.len() as u64;
+            if len > limit {
                 return Err(Error::invalid(format!("the upload has more than the {limit} bytes that are accepted")));
             }
-            spool = if spool.file.is_none() && spool.memory.len() + chunk.len() <= SPOOL_THRESHOLD {
-                spool.write(&chunk)?;
-                spool
+            if spool.would_block(chunk.len()) {
+                spool = blocking("spool", move || spool.write_all(&chunk).map_err(spool_failed).map(|()| spool)).await?;
             } else {
-                blocking("spool", move || spool.write(&chunk).map(|()| spool)).await?
-            };
+                spool.write_all(&chunk).map_err(spool_failed)?;
+            }
         }
         spool.finish()
     }
@@ -201,37 +203,6 @@ impl fmt::Debug for AudioBody {
     }
 }
 
-/// Bytes on their way into a body: memory first, a file past the threshold.
-#[derive(Default)]
-struct Spool {
-    memory: Vec<u8>,
-    file: Option<NamedTempFile>,
-    len: u64,
-}
-
-impl Spool {
-    fn write(&mut self, chunk: &[u8]) -> Result<()> {
-        self.len += chunk.len() as u64;
-        if self.file.is_none() && self.memory.len() + chunk.len() > SPOOL_THRESHOLD {
-            let mut file = NamedTempFile::new().map_err(spool_failed)?;
-            file.write_all(&std::mem::take(&mut self.memory)).map_err(spool_failed)?;
-            self.file = Some(file);
-        }
-        if let Some(file) = &mut self.file {
-            return file.write_all(chunk).map_err(spool_failed);
-        }
-        self.memory.extend_from_slice(chunk);
-        Ok(())
-    }
-
-    fn finish(self) -> Result<AudioBody> {
-        match self.file {
-            Some(file) => AudioBody::from_temporary(file),
-            None => Ok(self.memory.into()),
-        }
-    }
-}
-
 /// Runs blocking work off the runtime; a panic in it is an error, not a crash.
 pub(crate) async fn blocking<T: Send + 'static>(
     op: &'static str,
@@ -245,7 +216,8 @@ pub(crate) async fn blocking<T: Send + 'static>(
     }
 }
 
-fn spool_failed(error: io::Error) -> Error {
+/// A failure of temporary storage.
+pub(super) fn spool_failed(error: io::Error) -> Error {
     let kind = if error.kind() == io::ErrorKind::StorageFull { "the disk is full" } else { "temporary storage failed" };
     Error::new(ErrorKind::Unavailable, kind).with_source(error)
 }

@@ -1,0 +1,313 @@
+//! Decoding against values that ffmpeg read from the same files (`tests/audio/ffmpeg.tsv`), and against files made to hurt.
+use std::time::Duration;
+
+use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
+use voiceclone_core::{
+    ErrorKind, Result,
+    audio::{
+        ACCEPTED_AUDIO, AudioBody, AudioWriter, ClipInfo, Codec, Container, DecodeLimits, Decoder, Pcm, decode, encode,
+        probe,
+    },
+};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/audio");
+
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{FOLDER}/{name}")).unwrap()
+}
+
+/// Fixtures are 1.2 s long; what the tests cut is shorter.
+fn short() -> DecodeLimits {
+    DecodeLimits::default().min_duration(Duration::ZERO)
+}
+
+fn decode_bytes(bytes: Vec<u8>) -> Result<(Pcm, ClipInfo)> {
+    decode(&bytes.into(), None, &short())
+}
+
+fn message(bytes: Vec<u8>) -> String {
+    let error = probe(&bytes.into(), Some("voice.wav"), &DecodeLimits::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{}", error.chain());
+    error.message().to_owned()
+}
+
+struct Oracle {
+    name: &'static str,
+    rate: u32,
+    channels: u16,
+    frames: u64,
+    rms: f64,
+    sha256: &'static str,
+}
+
+fn oracle() -> impl Iterator<Item = Oracle> {
+    include_str!("audio/ffmpeg.tsv").lines().filter(|line| !line.starts_with('#')).map(|line| {
+        let [name, rate, channels, frames, rms, sha256] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+        let (rate, channels) = (rate.parse().unwrap(), channels.parse().unwrap());
+        Oracle { name, rate, channels, frames: frames.parse().unwrap(), rms: rms.parse().unwrap(), sha256 }
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few thousand samples")]
+fn rms(samples: &[f32]) -> f64 {
+    (samples.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / samples.len() as f64).sqrt()
+}
+
+fn sha256(samples: &[f32]) -> String {
+    let bytes: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn every_accepted_kind_decodes_as_ffmpeg_decodes_it() {
+    for expected in oracle() {
+        let (pcm, info) = decode_bytes(fixture(expected.name)).unwrap_or_else(|e| panic!("{}: {}", expected.name, e.chain()));
+        let name = expected.name;
+        assert_eq!((pcm.sample_rate(), pcm.channels()), (expected.rate, expected.channels), "{name}");
+        assert_eq!(info.frames, pcm.frames() as u64, "{name}");
+        assert_eq!((info.damaged_packets, info.cleaned_samples), (0, 0), "{name}");
+        let lossless = !matches!(info.format.codec(), Codec::Mp3 | Codec::Aac | Codec::Vorbis);
+        if lossless {
+            assert_eq!(info.frames, expected.frames, "{name}");
+            assert_eq!(sha256(pcm.samples()), expected.sha256, "{name}");
+        } else {
+            // Decoders differ in how much of the encoder's run-in they remove: at most two AAC frames.
+            assert!(info.frames.abs_diff(expected.frames) <= 2048, "{name}: {} for {}", info.frames, expected.frames);
+            assert!((rms(pcm.samples()) / expected.rms - 1.0).abs() < 0.04, "{name}: {}", rms(pcm.samples()));
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_is_named_with_what_is_accepted() {
+    let cases = [
+        ("opus.ogg", "Ogg with Opus"),
+        ("opus.webm", "WebM/Matroska with Opus"),
+        ("opus.mp4", "MP4 with Opus"),
+        ("speex.ogg", "Speex"),
+        ("tone.au", "Sun AU"),
+        ("tone.wv", "WavPack"),
+        ("tone.w64", "Wave64"),
+        ("tone.rf64", "RF64"),
+        ("tone.wma", "Windows Media"),
+        ("tone.ac3", "AC-3"),
+        ("surround.m4a", "more than two channels"),
+        ("image.png", "PNG"),
+    ];
+    for (name, found) in cases {
+        let message = message(fixture(&format!("refused/{name}")));
+        assert!(message.contains(found) && message.contains(ACCEPTED_AUDIO), "{name}: {message}");
+    }
+    assert_eq!(message(fixture("refused/video.mp4")), "this is MP4 without an audio track");
+    let text = message(b"I am not a recording.\n".to_vec());
+    assert!(text.contains("this is text (sent as \"voice.wav\")"), "{text}");
+    assert!(message(Vec::new()).contains("empty (0 bytes)"));
+}
+
+#[test]
+fn every_fixture_cut_anywhere_gives_audio_or_a_reason() {
+    for Oracle { name, .. } in oracle() {
+        let whole = fixture(name);
+        let frames = decode_bytes(whole.clone()).unwrap().1.frames;
+        for percent in (0..100).step_by(5) {
+            let cut = whole[..whole.len() * percent / 100].to_vec();
+            match decode_bytes(cut) {
+                Ok((_, info)) => assert!(info.frames <= frames, "{name} at {percent} %"),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name} at {percent} %: {}", error.chain()),
+            }
+        }
+    }
+}
+
+#[test]
+fn half_a_file_still_gives_half_the_sound_where_the_container_allows_it() {
+    let streamable = ["s16.wav", "stereo.flac", "layer3.mp3", "adts.aac", "vorbis.ogg", "vorbis.webm", "live.webm", "fragmented.mp4"];
+    for name in streamable {
+        let whole = fixture(name);
+        let frames = decode_bytes(whole.clone()).unwrap().1.frames;
+        let (_, half) = decode_bytes(whole[..whole.len() * 6 / 10].to_vec()).unwrap_or_else(|e| panic!("{name}: {}", e.chain()));
+        assert!(half.frames * 10 > frames * 3 && half.frames < frames, "{name}: {} of {frames}", half.frames);
+    }
+    let cut = message(fixture("aac.m4a")[..4000].to_vec());
+    assert!(cut.contains("no index (moov)"), "{cut}");
+}
+
+#[test]
+fn a_cut_wav_says_that_it_was_cut_and_a_whole_one_does_not() {
+    let whole = fixture("s16.wav");
+    assert!(!decode_bytes(whole.clone()).unwrap().1.truncated);
+    assert!(decode_bytes(whole[..20_000].to_vec()).unwrap().1.truncated);
+}
+
+#[test]
+fn a_chained_ogg_is_decoded_to_its_very_end() {
+    let one = decode_bytes(fixture("vorbis.ogg")).unwrap().1.frames;
+    assert_eq!(decode_bytes(fixture("chained.ogg")).unwrap().1.frames, 2 * one);
+}
+
+#[test]
+fn duration_limits_are_measured_not_read_from_headers() {
+    let limits = DecodeLimits::default();
+    let fifth = encode(&Pcm::new(vec![0.1; 4_800], 24_000, 1).unwrap(), Container::Wav).unwrap();
+    let error = probe(&fifth.body, None, &limits).unwrap_err();
+    assert_eq!(error.message(), "the recording lasts 0.20 s; at least 1.00 s are accepted");
+
+    let minute = encode(&Pcm::new(vec![0.1; 61 * 8_000], 8_000, 1).unwrap(), Container::Wav).unwrap();
+    let error = probe(&minute.body, None, &limits.max_duration(Duration::from_secs(60))).unwrap_err();
+    assert_eq!(error.message(), "the recording lasts longer than the 60 s that are accepted");
+
+    let error = probe(&minute.body, None, &limits.max_bytes(1000)).unwrap_err();
+    assert_eq!(error.message(), "the file has 976044 bytes; at most 1000 are accepted");
+
+    let error = probe(&minute.body, None, &limits.max_time(Duration::ZERO)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+}
+
+#[test]
+fn three_hours_of_silence_in_a_small_flac_stop_at_the_limit() {
+    let mut writer = AudioWriter::create(Container::Flac, 48_000, 1).unwrap();
+    let second = vec![0.0; 48_000];
+    for _ in 0..3 * 3600 {
+        writer.write(&second).unwrap();
+    }
+    let bomb = writer.finish().unwrap();
+    assert!(bomb.body.len() < 4 << 20, "{:?}", bomb.body);
+    let mut decoder = Decoder::open(&bomb.body, None, &DecodeLimits::default()).unwrap();
+    let error = loop {
+        match decoder.next_block() {
+            Ok(block) => assert!(block.is_some_and(|block| block.len() <= 65_536)),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.message().contains("longer than the 600 s"), "{error}");
+    assert_eq!(decoder.report().duration.as_secs(), 600);
+    assert!(decoder.next_block().unwrap().is_none(), "after an error there is nothing more");
+}
+
+fn wav_claiming(riff: u32, data: u32, samples: usize) -> Vec<u8> {
+    let mut bytes = fixture("s16.wav");
+    bytes.truncate(44 + samples * 2);
+    bytes[4..8].copy_from_slice(&riff.to_le_bytes());
+    bytes[40..44].copy_from_slice(&data.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn a_wav_header_that_claims_gigabytes_gives_what_is_really_there() {
+    for (riff, data) in [(0x7FFF_FFFF, 0x7FFF_F000), (u32::MAX, u32::MAX), (0x7FFF_F024, 0x7FFF_F000)] {
+        let (pcm, info) = decode_bytes(wav_claiming(riff, data, 18_000)).unwrap();
+        assert_eq!((pcm.frames(), info.truncated), (18_000, true), "{riff:#x}, {data:#x}");
+        let little = message(wav_claiming(riff, data, 800));
+        assert!(little.contains("lasts 0.05 s; at least 1.00 s"), "{little}");
+        let none = message(wav_claiming(riff, data, 0));
+        assert!(none.contains("no audio could be decoded"), "{none}");
+    }
+}
+
+#[test]
+fn a_wav_whose_recorder_never_wrote_its_sizes_is_read_to_the_end() {
+    for (riff, data) in [(0, 0), (36, 0), (0, u32::MAX)] {
+        let (pcm, info) = decode_bytes(wav_claiming(riff, data, 18_000)).unwrap();
+        assert_eq!((pcm.frames(), info.truncated), (18_000, true), "{riff:#x}, {data:#x}");
+    }
+}
+
+#[test]
+fn samples_that_are_not_numbers_become_silence_and_are_counted() {
+    let mut bytes = fixture("f32.wav");
+    let data = bytes.windows(4).position(|w| w == b"data").unwrap() + 8;
+    for (at, value) in [(10, f32::NAN), (20, f32::INFINITY), (30, f32::NEG_INFINITY)] {
+        bytes[data + at * 4..data + at * 4 + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    let (pcm, info) = decode_bytes(bytes).unwrap();
+    assert_eq!(info.cleaned_samples, 3);
+    assert!([10, 20, 30].iter().all(|at| pcm.samples()[*at] == 0.0));
+}
+
+#[test]
+fn rates_outside_the_limits_are_refused_by_number() {
+    for (rate, found) in [(1_u32, "1 Hz"), (3_999, "3999 Hz"), (500_000, "500000 Hz")] {
+        let mut bytes = fixture("s16.wav");
+        bytes[24..28].copy_from_slice(&rate.to_le_bytes());
+        let message = message(bytes);
+        assert!(message.contains(found) && message.contains("4000 to 384000 Hz"), "{message}");
+    }
+}
+
+fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    [&u32::try_from(body.len() + 8).unwrap().to_be_bytes()[..], kind, body].concat()
+}
+
+/// Rewrites the first box of a kind, wherever it lies.
+fn patch(mut file: Vec<u8>, kind: &[u8; 4], edit: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    let at = file.windows(4).position(|w| w == kind).unwrap();
+    edit(&mut file[at + 4..]);
+    file
+}
+
+#[test]
+fn a_fragment_that_claims_billions_of_samples_is_refused_before_they_are_counted() {
+    // Without per-sample fields the parser would loop four billion times inside one call.
+    let run = boxed(b"trun", &[&[0, 0, 0, 0][..], &u32::MAX.to_be_bytes()].concat());
+    let fragment = boxed(b"moof", &boxed(b"traf", &run.repeat(8)));
+    let mut file = fixture("fragmented.mp4");
+    let moof = file.windows(4).position(|w| w == b"moof").unwrap() - 4;
+    file.splice(moof..moof, fragment);
+    assert_eq!(message(file), "this MP4 file claims more sound than a file of its size can hold");
+}
+
+#[test]
+fn a_panic_inside_the_parser_is_an_error_of_ours() {
+    // A run whose first-sample flags have bit 2 set makes symphonia 0.6.1 index an empty table (upstream issue 559).
+    let file = patch(fixture("fragmented.mp4"), b"trun", |run| {
+        run[1..4].copy_from_slice(&0x00_00_05_u32.to_be_bytes()[1..]);
+        run[4..8].copy_from_slice(&4_u32.to_be_bytes());
+        run[12..16].copy_from_slice(&4_u32.to_be_bytes());
+    });
+    let error = decode_bytes(file).unwrap_err();
+    assert_eq!(error.message(), "this MP4 file is malformed in a way that stopped the decoder", "{}", error.chain());
+}
+
+#[test]
+fn noise_behind_the_first_bytes_of_each_container_is_refused() {
+    let noise: Vec<u8> = (0..200_000_u32).map(|i| u8::try_from(i.wrapping_mul(2_654_435_761) >> 24).unwrap()).collect();
+    for Oracle { name, .. } in oracle() {
+        let file = [&fixture(name)[..16], &noise].concat();
+        if let Err(error) = decode_bytes(file) {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name}: {}", error.chain());
+        }
+    }
+    assert!(message([b"\xFF\xFB\x90\x64".as_slice(), &noise].concat()).contains("MP3"));
+}
+
+#[test]
+fn nothing_depends_on_where_the_bytes_are() {
+    for Oracle { name, .. } in oracle() {
+        let file = AudioBody::from_file(format!("{FOLDER}/{name}")).unwrap();
+        let memory = AudioBody::from(fixture(name));
+        assert_eq!(probe(&file, None, &short()).unwrap(), probe(&memory, None, &short()).unwrap(), "{name}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_mutated_file_gives_audio_or_a_reason(
+        which in 0..oracle().count(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        early in any::<bool>(),
+    ) {
+        let mut bytes = fixture(oracle().nth(which).unwrap().name);
+        // Half of the time only the first bytes, where the structure is.
+        let reach = if early { bytes.len().min(600) } else { bytes.len() };
+        for (at, value) in edits {
+            bytes[at.index(reach)] = value;
+        }
+        match decode_bytes(bytes) {
+            Ok((pcm, info)) => prop_assert_eq!(pcm.frames() as u64, info.frames),
+            Err(error) => prop_assert_eq!(error.kind(), ErrorKind::InvalidInput, "{}", error.chain()),
+        }
+    }
+}
