@@ -31,12 +31,19 @@ impl Resampling {
         Ok(Resampler { fft, from, to, skip, pending: Vec::new(), out, taken: 0, given: 0 })
     }
 
+    /// The block is an even multiple of the smallest one that both rates allow: an odd one would delay by half a sample.
     fn fft(&self, from: u32, to: u32) -> Result<Fft<f32>> {
-        let chunk = (self.block as u64 * u64::from(from)).div_ceil(u64::from(from.min(to)));
-        let (from, to, chunk) = (from as usize, to as usize, usize::try_from(chunk).unwrap_or(self.block));
-        Fft::new_custom(from, to, chunk, 1, 1, WindowFunction::BlackmanHarris2, FixedSync::Both)
+        let common = gcd(from, to);
+        let (unit, least) = ((from / common) as usize, (from.min(to) / common) as usize);
+        let chunk = unit * self.block.div_ceil(least).next_multiple_of(2);
+        let window = WindowFunction::BlackmanHarris2;
+        Fft::new_custom(from as usize, to as usize, chunk, 1, 1, window, FixedSync::Both)
             .map_err(|e| Error::unexpected("the resampler could not be made").with_source(e))
     }
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// A running resampler of one channel.
