@@ -88,10 +88,10 @@ async fn the_whole_voice_is_inside_the_clip_and_the_background_around_it_is_not(
         let length = clip.duration().as_secs_f64();
         // The reader's first and last audible words lie at 0.25 to 6.85 s of the recording.
         let voice = reader();
-        let (first, last) = (&voice[4_000..8_000], &voice[105_600..109_600]);
+        let (first, last) = (&voice[4_000..6_000], &voice[105_600..107_600]);
         let (start, sure) = find(first, clip.samples());
         let (end, sure_too) = find(last, clip.samples());
-        assert!(sure > 0.9 && sure_too > 0.9, "{before} {after} {background}: {sure} {sure_too}");
+        assert!(sure > 0.8 && sure_too > 0.8, "{before} {after} {background}: {sure} {sure_too}");
         assert_eq!(end - start, 101_600, "nothing is cut out between");
         assert!(length < 7.1 + 0.6 && length < whole, "{length} of {whole}");
     }
@@ -122,10 +122,8 @@ async fn preparing_a_clip_again_changes_little() {
 
 #[tokio::test]
 async fn equal_bytes_give_equal_clips() {
-    let (one, two) = tokio::join!(
-        prepare(wav(placed(1.0, 1.0, 0.002), RATE, 1), &ClipProfile::master().at_rate(24_000)),
-        prepare(wav(placed(1.0, 1.0, 0.002), RATE, 1), &ClipProfile::master().at_rate(24_000)),
-    );
+    let (profile, input) = (ClipProfile::master().at_rate(24_000), wav(placed(1.0, 1.0, 0.002), RATE, 1));
+    let (one, two) = tokio::join!(prepare(input.clone(), &profile), prepare(input, &profile));
     assert_eq!(samples(&one), samples(&two));
     assert_eq!(one.quality, two.quality);
 }
@@ -166,7 +164,10 @@ async fn what_holds_no_speech_is_rejected_with_its_own_sentence() {
     let seconds = |n: u32| (0..n * RATE).map(|i| i as f32 / RATE as f32);
     let tone = |hertz: f32, t: f32| (std::f32::consts::TAU * hertz * t).sin();
     assert!(rejection(vec![0.0; 80_000]).await.starts_with("The recording is silent."));
-    assert!(rejection(noise(5.0, 0.05)).await.starts_with("No speech was found"));
+    for rms in [0.001, 0.01, 0.05, 0.2] {
+        let sentence = rejection(noise(5.0, rms)).await;
+        assert!(sentence.starts_with("No speech was found"), "{rms}: {sentence}");
+    }
     let whistle = seconds(5).map(|t| 0.5 * tone(1_000.0, t)).collect();
     assert!(rejection(whistle).await.starts_with("No speech was found"));
     let brief = reader()[8_000..32_000].to_vec();

@@ -3,6 +3,7 @@
 //!
 //! The weights hold for the whole recording, so they are decided on a pass of their own before any sample is mixed.
 #![expect(clippy::cast_precision_loss, reason = "counts of frames and channels are far below 2^52")]
+#![expect(clippy::indexing_slicing, reason = "channels are at most MAX, the size of every table")]
 use voiceclone_core::audio::MAX_CHANNELS;
 
 use super::stage::Stage;
@@ -32,7 +33,8 @@ impl Downmix {
     /// Weights for a recording whose channels were surveyed.
     pub(super) fn decide(&self, survey: &Survey) -> Mix {
         let power: Vec<f64> = (0..survey.channels).map(|c| survey.covariance(c, c)).collect();
-        let loudest = (0..survey.channels).max_by(|a, b| power[*a].total_cmp(&power[*b])).unwrap_or(0);
+        // The first of equals keeps its polarity.
+        let loudest = (0..survey.channels).rev().max_by(|a, b| power[*a].total_cmp(&power[*b])).unwrap_or(0);
         let floor = power[loudest] * 10_f64.powf(self.dead_below_db / 10.0);
         let signs: Vec<f32> = (0..survey.channels)
             .map(|channel| match survey.correlation(channel, loudest) {

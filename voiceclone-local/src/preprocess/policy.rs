@@ -223,10 +223,15 @@ mod tests {
     use crate::preprocess::speech::Speech;
 
     fn good() -> Measurements {
-        let speech = Speech { stretches: vec![10..635], frames: 700, power: 0.01, noise: 0.000_001 };
+        let speech = Speech { stretches: std::iter::once(10..635).collect(), frames: 700, power: 0.01, noise: 0.000_001 };
         let heard = Heard { seconds: 11.2, speech, loudness: -22.0, true_peak: -3.0, bandwidth: Some(11_000.0) };
         let (clipping, dc_offset, truncated, damaged_packets) = (0.0, 0.001, false, 0);
         Measurements { heard, clipping, dc_offset, channels: 1, live_channels: 1, truncated, damaged_packets }
+    }
+
+    fn lasting(m: &mut Measurements, frames: usize) {
+        m.heard.speech.stretches = std::iter::once(0..frames).collect();
+        m.heard.seconds = 6.0;
     }
 
     fn judged(change: impl Fn(&mut Measurements)) -> QualityReport {
@@ -246,8 +251,8 @@ mod tests {
     fn each_limit_turns_one_finding_and_gives_advice() {
         type Change = fn(&mut Measurements);
         let cases: [(Change, Measure, Verdict); 11] = [
-            (|m| m.heard.speech.stretches = vec![0..180], Measure::Speech, Verdict::Reject),
-            (|m| m.heard.speech.stretches = vec![0..300], Measure::Speech, Verdict::Warn),
+            (|m| lasting(m, 180), Measure::Speech, Verdict::Reject),
+            (|m| lasting(m, 300), Measure::Speech, Verdict::Warn),
             (|m| m.heard.seconds = 30.0, Measure::SpeechRatio, Verdict::Warn),
             (|m| m.heard.loudness = -50.0, Measure::Loudness, Verdict::Warn),
             (|m| m.heard.speech.noise = 0.0004, Measure::Snr, Verdict::Warn),

@@ -26,8 +26,8 @@ impl Resampling {
     /// A resampler between two rates in hertz; equal rates pass every sample as it is.
     pub(super) fn start(&self, from: u32, to: u32) -> Result<Resampler> {
         let fft = (from != to).then(|| self.fft(from, to)).transpose()?;
-        let skip = fft.as_ref().map_or(0, |fft| fft.output_delay());
-        let out = vec![0.0; fft.as_ref().map_or(0, |fft| fft.output_frames_max())];
+        let skip = fft.as_ref().map_or(0, rubato::Resampler::output_delay);
+        let out = vec![0.0; fft.as_ref().map_or(0, rubato::Resampler::output_frames_max)];
         Ok(Resampler { fft, from, to, skip, pending: Vec::new(), out, taken: 0, given: 0 })
     }
 

@@ -14,6 +14,8 @@ pub(super) struct SpeechRule {
     pub(super) threshold: f32,
     /// Shorter stretches are clicks, frames.
     pub(super) min_frames: usize,
+    /// Stretches that rise less than this above the quietest frames are noise that the detector mistook, dB.
+    pub(super) above_floor_db: f64,
     /// Shorter gaps are inside a word, frames.
     pub(super) max_gap: usize,
     /// Frames this near to speech are not counted as pause: they hold its reverberation.
@@ -22,7 +24,7 @@ pub(super) struct SpeechRule {
 
 impl Default for SpeechRule {
     fn default() -> Self {
-        Self { threshold: 0.5, min_frames: 4, max_gap: 12, guard: 10 }
+        Self { threshold: 0.5, min_frames: 4, above_floor_db: 2.0, max_gap: 12, guard: 10 }
     }
 }
 
@@ -51,9 +53,9 @@ impl SpeechRule {
     /// The stretches of speech among `frames`.
     pub(super) fn apply(&self, frames: &[Frame]) -> Speech {
         let stretches = self.stretches(frames);
-        let power_in = |range: &Range<usize>| frames.get(range.clone()).unwrap_or_default();
-        let power = mean(stretches.iter().flat_map(power_in).map(|f| f64::from(f.power)));
-        Speech { noise: self.noise(frames, &stretches), power: power.unwrap_or(0.0), frames: frames.len(), stretches }
+        let count = stretches.iter().map(Range::len).sum::<usize>().max(1) as f64;
+        let power = stretches.iter().map(|s| power(frames, s) * s.len() as f64).sum::<f64>() / count;
+        Speech { noise: self.noise(frames, &stretches), power, frames: frames.len(), stretches }
     }
 
     fn stretches(&self, frames: &[Frame]) -> Vec<Range<usize>> {
@@ -64,7 +66,8 @@ impl SpeechRule {
                 _ => merged.push(at..at + 1),
             }
         }
-        merged.retain(|stretch| stretch.len() >= self.min_frames);
+        let least = quietest(frames) * 10_f64.powf(self.above_floor_db / 10.0);
+        merged.retain(|stretch| stretch.len() >= self.min_frames && power(frames, stretch) >= least);
         merged
     }
 
@@ -77,9 +80,7 @@ impl SpeechRule {
         if pause.len() >= ENOUGH_PAUSE {
             return mean(pause).unwrap_or(0.0);
         }
-        let mut all: Vec<f32> = frames.iter().map(|f| f.power).collect();
-        all.sort_by(f32::total_cmp);
-        all.get(all.len() / 20).map_or(0.0, |power| f64::from(*power))
+        quietest(frames)
     }
 }
 
@@ -100,6 +101,18 @@ impl Speech {
         let clean = (self.power - noise).max(noise * 1e-3);
         (!self.stretches.is_empty()).then(|| 10.0 * (clean / noise).log10())
     }
+}
+
+/// Mean square of a stretch.
+fn power(frames: &[Frame], stretch: &Range<usize>) -> f64 {
+    mean(frames.get(stretch.clone()).unwrap_or_default().iter().map(|f| f64::from(f.power))).unwrap_or(0.0)
+}
+
+/// The level that one frame in twenty stays under.
+fn quietest(frames: &[Frame]) -> f64 {
+    let mut all: Vec<f32> = frames.iter().map(|f| f.power).collect();
+    all.sort_by(f32::total_cmp);
+    all.get(all.len() / 20).map_or(0.0, |power| f64::from(*power))
 }
 
 fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
@@ -128,6 +141,12 @@ mod tests {
         ]));
         assert_eq!(found.stretches, [102..172]);
         assert!((found.seconds() - 70.0 * 0.016).abs() < 1e-9);
+    }
+
+    #[test]
+    fn noise_that_the_detector_mistakes_is_no_speech() {
+        let found = SpeechRule::default().apply(&frames(&[(100, 0.1, 0.01), (20, 0.9, 0.012), (100, 0.1, 0.01)]));
+        assert_eq!(found.stretches, []);
     }
 
     #[test]

@@ -76,7 +76,9 @@ impl VoiceDetector {
         let done = frames.len() * FRAME;
         for frame in frames {
             let power = frame.iter().map(|s| s * s).sum::<f32>() / 256.0;
-            frame.iter_mut().for_each(|s| *s = s.clamp(-1.0, 1.0));
+            for sample in frame.iter_mut() {
+                *sample = sample.clamp(-1.0, 1.0);
+            }
             self.frames.push(Frame { voice: self.detector.predict_f32(frame), power });
         }
         self.pending.drain(..done);
