@@ -1,1 +1,5 @@
 //! voiceclone-local
+
+pub mod acoustic;
+pub mod analysis;
+pub mod vocoder;
