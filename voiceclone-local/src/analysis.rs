@@ -17,8 +17,8 @@ mod pitch;
 use audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Fft, FixedSync, Resampler};
 
-pub(crate) use envelope::Envelope;
-pub(crate) use mel::{MEL_BANDS, MelScale};
+use envelope::Envelope;
+pub(crate) use mel::{MEL_BANDS, MelScale, interpolate, stretched};
 
 use crate::vocoder::SAMPLE_RATE;
 
@@ -106,7 +106,7 @@ fn resampled(pcm: &[f32], rate: u32) -> Result<Vec<f32>, ResampleError> {
 }
 
 /// Frames less than 35 dB below the loudest ones.
-fn active_frames(spectra: &[LogMel]) -> Vec<bool> {
+pub(crate) fn active_frames(spectra: &[LogMel]) -> Vec<bool> {
     let below = 35.0 / DECIBELS_PER_NEPER;
     let levels: Vec<f32> = spectra.iter().map(|bands| bands.iter().copied().fold(f32::MIN, f32::max)).collect();
     // The 98th percentile: one click must not make a pause of everything else.

@@ -2,4 +2,5 @@
 
 pub mod acoustic;
 pub mod analysis;
+pub mod matching;
 pub mod vocoder;

@@ -19,11 +19,11 @@ const TRANSFORM: usize = 2048;
 /// Candidates kept per frame.
 const CANDIDATES: usize = 6;
 /// Cost of an unvoiced frame; a periodic frame costs its aperiodicity, 0 to about 1.
-const UNVOICED: f32 = 0.35;
+const UNVOICED: f32 = 0.6;
 /// Cost of a change between voiced and unvoiced.
-const VOICING_CHANGE: f32 = 0.3;
+const VOICING_CHANGE: f32 = 0.2;
 /// Cost of a pitch change by an octave between frames.
-const OCTAVE_CHANGE: f32 = 4.0;
+const OCTAVE_CHANGE: f32 = 2.0;
 /// Cost per octave below the highest pitch: a sound of period T also repeats after 2T.
 const OCTAVE_BIAS: f32 = 0.04;
 
