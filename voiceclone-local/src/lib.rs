@@ -1,4 +1,13 @@
 //! Voice matching and audio preparation that run on this machine, with no key and no network.
+pub mod acoustic;
+pub mod analysis;
+pub mod builtin;
+mod error;
+pub mod matching;
 pub mod preprocess;
-#[cfg_attr(not(test), expect(dead_code, reason = "the builtin engine that speaks its phrases is not here yet"))]
+pub mod speech;
 mod text;
+pub mod vocoder;
+
+pub use builtin::Builtin;
+pub use preprocess::LocalPreprocessor;
