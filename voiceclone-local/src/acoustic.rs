@@ -154,7 +154,68 @@ fn check_input(ids: &[i32], speed: f32) -> Result<(), AcousticError> {
         return Err(AcousticError::Speed { found: speed });
     }
     match ids.iter().position(|id| !(0..VOCABULARY).contains(id)) {
-        Some(position) => Err(AcousticError::UnknownPhoneme { id: ids.get(position).copied().unwrap_or_default(), position }),
+        Some(position) => {
+            Err(AcousticError::UnknownPhoneme { id: ids.get(position).copied().unwrap_or_default(), position })
+        }
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// "Hello there."
+    const HELLO: [i32; 13] = [0, 50, 83, 54, 156, 31, 16, 81, 156, 86, 123, 4, 0];
+
+    #[expect(clippy::cast_precision_loss, reason = "a count")]
+    fn mean(values: impl ExactSizeIterator<Item = f32>) -> f32 {
+        let count = values.len() as f32;
+        values.sum::<f32>() / count
+    }
+
+    /// Oracle: hibari-tts 0.2.1 with onnxruntime 1.32 on the same ids. The two runtimes quantise activations on their
+    /// own, so spectra agree to some thousandths on average, and durations exactly.
+    #[test]
+    fn the_network_predicts_what_the_reference_runtime_predicts() {
+        let frames = AcousticModel::load().unwrap().run(&HELLO, 1.0).unwrap();
+        assert_eq!(frames.len(), 110);
+        assert_eq!(frames.pitch().flatten().count(), 50);
+        let mut pitch: Vec<f32> = frames.pitch().flatten().collect();
+        pitch.sort_by(f32::total_cmp);
+        assert!((pitch[25] - 227.5).abs() < 1.0, "median pitch {}", pitch[25]);
+        for (name, spectra, expected) in
+            [("lh", &frames.harmonic, -6.1209), ("lr", &frames.residual, -6.2201), ("ln", &frames.noise, -12.9323)]
+        {
+            let found = mean(spectra.iter().copied());
+            assert!((found - expected).abs() < 0.02, "{name}: {found} is not {expected}");
+        }
+        let theta = mean(frames.harmonic_phase.iter().copied()) / std::f32::consts::PI;
+        assert!((theta + 0.0072).abs() < 0.005, "{theta}");
+    }
+
+    #[test]
+    fn a_faster_pace_gives_fewer_frames() {
+        let model = AcousticModel::load().unwrap();
+        let [slow, fast] = [0.5, 2.0].map(|speed| model.run(&HELLO, speed).unwrap().len());
+        assert!(slow > 3 * fast, "{slow} frames at 0.5, {fast} at 2.0");
+    }
+
+    #[test]
+    fn input_the_network_cannot_take_is_refused_with_what_was_found() {
+        let model = AcousticModel::load().unwrap();
+        assert!(matches!(model.run(&[0, 0], 1.0), Err(AcousticError::Length { found: 2 })));
+        assert!(matches!(model.run(&[0; MAX_PHONEMES + 1], 1.0), Err(AcousticError::Length { found: 403 })));
+        assert!(matches!(model.run(&[0, 178, 0], 1.0), Err(AcousticError::UnknownPhoneme { id: 178, position: 1 })));
+        assert!(matches!(model.run(&[0, -1, 0], 1.0), Err(AcousticError::UnknownPhoneme { id: -1, position: 1 })));
+        for speed in [0.49, 2.01, f32::NAN, f32::INFINITY] {
+            assert!(matches!(model.run(&HELLO, speed), Err(AcousticError::Speed { .. })), "{speed}");
+        }
+    }
+
+    #[test]
+    fn the_longest_accepted_input_runs() {
+        let ids: Vec<i32> = std::iter::once(0).chain((0..400).map(|i| [43, 44, 16, 68][i % 4])).chain([0]).collect();
+        assert!(AcousticModel::load().unwrap().run(&ids, 2.0).unwrap().len() > 100);
     }
 }

@@ -63,21 +63,31 @@ impl ClipAnalysis {
     /// # Errors
     /// [`ResampleError`] when the clip cannot be brought to 24 kHz.
     pub fn of(pcm: &[f32], rate: u32) -> Result<Self, ResampleError> {
-        let samples = resampled(pcm, rate)?;
-        let pitch = pitch::track(&samples);
+        Ok(Self::of_samples(&resampled(pcm, rate)?, rate))
+    }
+
+    /// Analyses samples at [`SAMPLE_RATE`] that were recorded at `rate`.
+    pub(crate) fn of_samples(samples: &[f32], rate: u32) -> Self {
+        let pitch = pitch::track(samples);
         let mut envelope = Envelope::new();
         let scale = MelScale::new();
-        let spectra: Vec<LogMel> = (pitch.iter().enumerate())
-            .map(|(frame, f0)| scale.bands(envelope.at(&samples, frame * HOP, *f0)))
-            .collect();
+        let spectra: Vec<LogMel> =
+            (pitch.iter().enumerate()).map(|(frame, f0)| scale.bands(envelope.at(samples, frame * HOP, *f0))).collect();
         let active = active_frames(&spectra);
-        let bands = bands_within(&scale, &spectra, &active, rate);
-        Ok(Self { pitch, envelopes: spectra, active, bands })
+        let bands = bands_within(&spectra, &active, rate);
+        Self { pitch, envelopes: spectra, active, bands }
     }
 
     /// Pitch in hertz of each 5 ms frame, `None` where unvoiced or silent.
     pub fn pitch(&self) -> impl Iterator<Item = Option<f32>> + '_ {
         self.pitch.iter().zip(&self.active).map(|(pitch, active)| pitch.filter(|_| *active))
+    }
+
+    /// Envelope and pitch of the frame nearest to a sample at [`SAMPLE_RATE`].
+    pub(crate) fn at_sample(&self, sample: usize) -> (LogMel, Option<f32>) {
+        let frame = ((sample + HOP / 2) / HOP).min(self.pitch.len().saturating_sub(1));
+        let envelope = self.envelopes.get(frame).copied().unwrap_or([0.0; MEL_BANDS]);
+        (envelope, self.pitch.get(frame).copied().flatten())
     }
 
     /// Seconds of speech with a pitch.
@@ -98,9 +108,8 @@ fn resampled(pcm: &[f32], rate: u32) -> Result<Vec<f32>, ResampleError> {
     let mut output = vec![0.0; resampler.process_all_needed_output_len(pcm.len())];
     let capacity = output.len();
     let mut adapter = SequentialSlice::new_mut(&mut output, 1, capacity).map_err(|e| failed(Box::new(e)))?;
-    let (_, written) = resampler
-        .process_all_into_buffer(&input, &mut adapter, pcm.len(), None)
-        .map_err(|e| failed(Box::new(e)))?;
+    let (_, written) =
+        resampler.process_all_into_buffer(&input, &mut adapter, pcm.len(), None).map_err(|e| failed(Box::new(e)))?;
     output.truncate(written);
     Ok(output)
 }
@@ -121,8 +130,8 @@ const DECIBELS_PER_NEPER: f32 = 4.342_945;
 
 /// Bands below both 94 % of the Nyquist frequency and the point where the speech drops into the noise of a codec or
 /// telephone filter.
-fn bands_within(scale: &MelScale, spectra: &[LogMel], active: &[bool], rate: u32) -> usize {
-    let below_nyquist = scale.bands_below(0.47 * rate as f32);
+fn bands_within(spectra: &[LogMel], active: &[bool], rate: u32) -> usize {
+    let below_nyquist = mel::bands_below(0.47 * rate as f32);
     let count = active.iter().filter(|a| **a).count().max(1) as f32;
     let mut mean = [0.0_f32; MEL_BANDS];
     for (bands, _) in spectra.iter().zip(active).filter(|(_, active)| **active) {
@@ -132,5 +141,5 @@ fn bands_within(scale: &MelScale, spectra: &[LogMel], active: &[bool], rate: u32
     }
     let floor = mean.iter().copied().fold(f32::MIN, f32::max) - 75.0 / DECIBELS_PER_NEPER;
     let above_floor = mean.iter().rposition(|band| *band > floor).map_or(0, |last| last + 1);
-    below_nyquist.min(above_floor).max(scale.bands_below(3_000.0))
+    below_nyquist.min(above_floor).max(mel::bands_below(3_000.0))
 }

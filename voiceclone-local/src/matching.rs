@@ -13,7 +13,6 @@ mod phase;
 mod pitch_map;
 mod profile;
 mod smoothing;
-mod stretch;
 
 pub use profile::{VoiceMatcher, VoiceProfile};
 

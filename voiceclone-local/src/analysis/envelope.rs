@@ -131,3 +131,37 @@ fn smooth(power: &mut [f32], width: f32) {
         *power = ((up_to(edge + half) - up_to(edge - half)) / f64::from(2.0 * half)) as f32;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pulse train through one resonance has that resonance's peak, whatever its pitch: the harmonics' ripple is gone.
+    #[test]
+    fn the_envelope_shows_the_resonance_and_not_the_harmonics() {
+        for pitch in [100.0_f32, 160.0, 240.0] {
+            let (mut a, mut b) = (0.0, 0.0);
+            let radius = (-PI * 150.0 / SAMPLE_RATE as f32).exp();
+            let pole = 2.0 * radius * (2.0 * PI * 1_000.0 / SAMPLE_RATE as f32).cos();
+            let period = (SAMPLE_RATE as f32 / pitch).round() as usize;
+            let samples: Vec<f32> = (0..12_000)
+                .map(|i| {
+                    let out = f32::from(u8::from(i % period == 0)) + pole * a - radius * radius * b;
+                    (a, b) = (out, a);
+                    out
+                })
+                .collect();
+            let mut estimator = Envelope::new();
+            let envelope = estimator.at(&samples, 6_000, Some(SAMPLE_RATE as f32 / period as f32));
+            let peak = (0..BINS).max_by(|x, y| envelope[*x].total_cmp(&envelope[*y])).unwrap();
+            assert!((peak as f32 * BIN_WIDTH - 1_000.0).abs() <= 60.0, "peak in bin {peak} at pitch {pitch}");
+            let rising = envelope[75..125].windows(2).filter(|w| w[1] > w[0] + 0.02).count();
+            assert!(rising < 8, "{rising} rising steps where the resonance only falls, at pitch {pitch}");
+        }
+    }
+
+    #[test]
+    fn silence_has_a_finite_envelope() {
+        assert!(Envelope::new().at(&[], 0, None).iter().all(|x| x.is_finite()));
+    }
+}

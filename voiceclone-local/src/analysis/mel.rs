@@ -39,11 +39,11 @@ impl MelScale {
     pub(crate) fn bins<'a>(&'a self, bands: &'a LogMel) -> impl Iterator<Item = f32> + 'a {
         self.places.iter().map(|place| interpolate(bands, *place))
     }
+}
 
-    /// Number of bands whose centre lies below `frequency`.
-    pub(crate) fn bands_below(&self, frequency: f32) -> usize {
-        (0..MEL_BANDS).filter(|band| centre(*band as f32) < frequency).count()
-    }
+/// Number of bands whose centre lies below `frequency` hertz.
+pub(super) fn bands_below(frequency: f32) -> usize {
+    (0..MEL_BANDS).filter(|band| centre(*band as f32) < frequency).count()
 }
 
 /// The envelope with its frequency axis stretched by `factor`: what was at `f` is found at `factor * f`.

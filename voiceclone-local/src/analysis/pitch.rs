@@ -99,7 +99,8 @@ impl Yin {
         let edges = self.frame.iter().zip(self.frame.iter().skip(WINDOW));
         let (first, rest) = self.difference.split_at_mut(1);
         first.fill(1.0);
-        for (((slot, r), (leaving, entering)), shift) in rest.iter_mut().zip(correlation.iter().skip(1)).zip(edges).zip(1..)
+        for (((slot, r), (leaving, entering)), shift) in
+            rest.iter_mut().zip(correlation.iter().skip(1)).zip(edges).zip(1..)
         {
             shifted += f64::from(entering * entering) - f64::from(leaving * leaving);
             let difference = (head + shifted - 2.0 * f64::from(*r)).max(0.0);
@@ -191,5 +192,50 @@ fn transition(from: Candidate, to: Candidate) -> f32 {
         (None, None) => 0.0,
         (Some(from), Some(to)) => OCTAVE_CHANGE * (to / from).log2().abs(),
         _ => VOICING_CHANGE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f32::consts::TAU;
+
+    use super::*;
+
+    /// One second of harmonics 1 to 20 of `pitch`, each at the amplitude `weight` gives it.
+    fn tone(pitch: f32, weight: impl Fn(f32) -> f32) -> Vec<f32> {
+        let partial = |i: f32, h: f32| weight(h) * (TAU * (pitch * h * i / SAMPLE_RATE as f32).fract() + h * h).sin();
+        (0..SAMPLE_RATE).map(|i| 0.05 * (1..=20).map(|h| partial(i as f32, h as f32)).sum::<f32>()).collect()
+    }
+
+    fn assert_everywhere(samples: &[f32], pitch: f32) {
+        let track = track(samples);
+        let inner = &track[10..track.len() - 10];
+        let wrong = inner.iter().filter(|p| p.is_none_or(|p| (p / pitch).ln().abs() > 0.01)).count();
+        assert!(wrong == 0, "{wrong} of {} frames are not {pitch} Hz: {:?}", inner.len(), &inner[..5]);
+    }
+
+    #[test]
+    fn a_steady_voice_has_its_pitch_in_every_frame() {
+        for pitch in [70.0, 110.0, 220.0, 330.0, 450.0] {
+            assert_everywhere(&tone(pitch, |h| 1.0 / h), pitch);
+        }
+    }
+
+    #[test]
+    fn a_missing_fundamental_is_heard_and_a_strong_second_harmonic_is_no_octave() {
+        assert_everywhere(&tone(120.0, |h| if h < 2.0 { 0.0 } else { 1.0 / h }), 120.0);
+        assert_everywhere(&tone(120.0, |h| if (h - 2.0).abs() < 0.5 { 2.0 } else { 0.5 / h }), 120.0);
+    }
+
+    #[test]
+    fn noise_and_silence_have_no_pitch() {
+        let mut state = 1_u32;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f32::from((state >> 16) as u16) / 32_768.0 - 1.0
+        });
+        assert!(track(&noise.take(24_000).collect::<Vec<f32>>()).iter().all(Option::is_none));
+        assert!(track(&vec![0.0; 24_000]).iter().all(Option::is_none));
+        assert!(track(&[]).is_empty());
     }
 }

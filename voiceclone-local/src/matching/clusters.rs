@@ -47,13 +47,13 @@ impl Clusters {
         let home = clusters.classes.clone();
         for _ in 0..TURNS {
             let (target_means, counts) = clusters.class_means(target);
-            let moves = base_means.iter().zip(&target_means).zip(counts);
-            for ((class, home), ((from, to), count)) in clusters.classes.iter_mut().zip(&home).zip(moves) {
+            let travels = base_means.iter().zip(&target_means).zip(counts);
+            for ((class, home), ((from, to), count)) in clusters.classes.iter_mut().zip(&home).zip(travels) {
                 let trust = count / (count + SHRINKAGE);
                 class.offset = add(&[0.0; ORDER], trust, &add(to, -1.0, from));
-                let moved = add(from, 1.0, &class.offset);
-                for ((centre, moved), home) in class.centre.iter_mut().zip(&moved).zip(&home.centre) {
-                    *centre = STEP * moved + (1.0 - STEP) * home;
+                let there = add(from, 1.0, &class.offset);
+                for ((centre, there), home) in class.centre.iter_mut().zip(&there).zip(&home.centre) {
+                    *centre = STEP * there + (1.0 - STEP) * home;
                 }
             }
         }

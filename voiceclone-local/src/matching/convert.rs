@@ -12,7 +12,7 @@ use crate::vocoder::{BINS, VocoderFrames};
 /// Seconds between two vocoder frames.
 const FRAME_SECONDS: f32 = 0.0125;
 /// How far a voiced envelope is pulled to its neighbours in the recording. More is more alike and less intelligible.
-const PULL: f32 = 0.4;
+const PULL: f32 = 0.5;
 /// Largest change of a band, as a log power: 26 dB.
 const MOST: f32 = 6.0;
 
@@ -21,6 +21,18 @@ impl VoiceProfile {
     pub fn apply(&self, frames: VocoderFrames) -> VocoderFrames {
         Conversion::new(self, &frames).apply(frames)
     }
+}
+
+/// Frames with the phase a conversion gives them and nothing else changed.
+pub(super) fn neutral(mut frames: VocoderFrames) -> VocoderFrames {
+    let reader = FrameEnvelopes::new();
+    let mut phase = MinimumPhase::new();
+    for frame in 0..frames.len() {
+        let harmonic = reader.harmonic(&frames, frame);
+        replace(&mut frames.harmonic_phase, frame, phase.of(&harmonic));
+        replace(&mut frames.harmonic, frame, harmonic.into_iter());
+    }
+    frames
 }
 
 struct Conversion<'a> {
@@ -54,13 +66,14 @@ impl<'a> Conversion<'a> {
         let mut phase = MinimumPhase::new();
         for (frame, ((change, gain), voicing)) in changes.iter().zip(gains).zip(&self.voicing).enumerate() {
             let stretch = self.stretch(*voicing);
-            let pitch = frames.f0.get(frame).copied().unwrap_or(0.0);
-            let pitched = self.pitch(pitch);
+            let pitch = frames.pitch_at(frame).map(|pitch| (pitch, self.pitch(pitch)));
             // A lower pitch has more harmonics per hertz: each must be weaker.
-            let density = if pitched > 0.0 && pitch > 0.0 { 0.5 * (pitched / pitch).ln() } else { 0.0 };
+            let density = pitch.map_or(0.0, |(from, to)| 0.5 * (to / from).ln());
             let change: Vec<f32> = self.reader.scale().bins(change).map(|c| 0.5 * c + gain).collect();
-            let harmonic: Vec<f32> =
-                stretched_bins(&self.reader.harmonic(&frames, frame), stretch).zip(&change).map(|(x, c)| x + c + density).collect();
+            let harmonic: Vec<f32> = stretched_bins(&self.reader.harmonic(&frames, frame), stretch)
+                .zip(&change)
+                .map(|(x, c)| x + c + density)
+                .collect();
             replace(&mut frames.harmonic_phase, frame, phase.of(&harmonic));
             replace(&mut frames.harmonic, frame, harmonic.into_iter());
             for spectra in [&mut frames.noise, &mut frames.residual] {
@@ -68,8 +81,8 @@ impl<'a> Conversion<'a> {
                 let row: Vec<f32> = stretched_bins(row, stretch).zip(&change).map(|(x, c)| x + c).collect();
                 replace(spectra, frame, row.into_iter());
             }
-            if let Some(slot) = frames.f0.get_mut(frame) {
-                *slot = pitched;
+            if let (Some((_, pitch)), Some(slot)) = (pitch, frames.f0.get_mut(frame)) {
+                *slot = pitch;
             }
         }
         frames
@@ -80,9 +93,9 @@ impl<'a> Conversion<'a> {
         voicing * full + (1.0 - voicing) * half_way(full)
     }
 
-    /// The profile's pitch for the base voice's; unvoiced stays unvoiced.
+    /// The profile's pitch for the base voice's.
     fn pitch(&self, hertz: f32) -> f32 {
-        if hertz > 40.0 { self.profile.base_pitch.translate(&self.profile.pitch, hertz) } else { hertz }
+        self.profile.base_pitch.translate(self.profile.pitch, hertz)
     }
 
     /// Cepstral change of every frame.

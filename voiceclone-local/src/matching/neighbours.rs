@@ -3,7 +3,11 @@
 //! After M. Baas, B. van Niekerk, H. Kamper, "Voice conversion with just nearest neighbors", Interspeech 2023, with
 //! cepstra in place of a network's features.
 
-#![expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "cepstra are stored as bounded integers")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "cepstra are stored as bounded integers"
+)]
 
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +77,8 @@ impl Neighbours {
         // Ascending by distance, never longer than NEIGHBOURS.
         let mut nearest: Vec<(f32, &StoredMoment)> = Vec::with_capacity(NEIGHBOURS + 1);
         for moment in &self.moments {
-            let far = distance(&query.shape, &moment.shape.map(restored)) + distance(&query.slope, &moment.slope.map(restored));
+            let far = distance(&query.shape, &moment.shape.map(restored))
+                + distance(&query.slope, &moment.slope.map(restored));
             if nearest.len() < NEIGHBOURS || nearest.last().is_some_and(|(worst, _)| far < *worst) {
                 let place = nearest.partition_point(|(near, _)| *near <= far);
                 nearest.insert(place, (far, moment));

@@ -34,7 +34,7 @@ impl PitchStatistics {
     }
 
     /// The pitch `hertz` of this speaker as `other` would have it.
-    pub(super) fn translate(&self, other: &Self, hertz: f32) -> f32 {
+    pub(super) fn translate(self, other: Self, hertz: f32) -> f32 {
         let widening = (other.deviation / self.deviation.max(1e-3)).clamp(1.0 / MOST_WIDENING, MOST_WIDENING);
         let deviation = (hertz.ln() - self.mean) * widening;
         (other.mean + deviation.clamp(-FARTHEST, FARTHEST)).exp()

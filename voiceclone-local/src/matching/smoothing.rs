@@ -1,6 +1,11 @@
 //! Gaussian smoothing over time or frequency, with the ends held.
 
-#![expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a kernel has some ten taps")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a kernel has some ten taps"
+)]
 
 /// A normalised Gaussian of standard deviation `sigma` steps.
 #[derive(Clone, Debug)]

@@ -35,7 +35,11 @@ impl VocoderFrames {
 
     /// The pitch of each frame in hertz, `None` where the frame is unvoiced.
     pub fn pitch(&self) -> impl Iterator<Item = Option<f32>> + '_ {
-        self.f0.iter().map(|f0| (*f0 > VOICED_ABOVE).then_some(*f0))
+        self.f0.iter().map(|f0| audible(*f0))
+    }
+
+    pub(crate) fn pitch_at(&self, frame: usize) -> Option<f32> {
+        self.f0.get(frame).and_then(|f0| audible(*f0))
     }
 
     pub(crate) fn harmonic(&self, frame: usize) -> &[f32] {
@@ -57,6 +61,10 @@ impl VocoderFrames {
     pub(crate) fn residual_phase(&self, frame: usize) -> &[f32] {
         row(&self.residual_phase, frame)
     }
+}
+
+fn audible(f0: f32) -> Option<f32> {
+    (f0 > VOICED_ABOVE).then_some(f0)
 }
 
 fn row(spectra: &[f32], frame: usize) -> &[f32] {

@@ -34,13 +34,10 @@ pub(super) fn pulse_train(f0: &[f32]) -> Vec<f32> {
 
 /// The pitch at a sample: frames hold at their centres and are joined by straight lines.
 fn interpolated(f0: &[f32], frame: usize, sample: usize) -> f32 {
-    let position = (sample as f32 + 0.5) / HOP as f32 - 0.5;
+    let position = ((sample as f64 + 0.5) / HOP as f64 - 0.5) as f32;
     let at = |index: usize| f0.get(index.min(f0.len().saturating_sub(1))).copied().unwrap_or(0.0);
-    let (left, right, weight) = if position < 0.0 {
-        (frame.saturating_sub(1), frame, position + 1.0)
-    } else {
-        (frame, frame + 1, position)
-    };
+    let (left, right, weight) =
+        if position < 0.0 { (frame.saturating_sub(1), frame, position + 1.0) } else { (frame, frame + 1, position) };
     at(left) * (1.0 - weight) + at(right) * weight
 }
 
