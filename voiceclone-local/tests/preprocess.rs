@@ -1,5 +1,11 @@
 //! The whole chain through the seam, on a real reader placed at known positions.
-#![expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "test signals")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "test signals"
+)]
 use std::{num::NonZeroUsize, time::Duration};
 
 use proptest::prelude::*;
@@ -68,12 +74,10 @@ fn loudness_and_peak(pcm: &Pcm) -> (f64, f64) {
 /// Where `needle` lies in `hay`, by the highest normalised correlation, and that correlation.
 fn find(needle: &[f32], hay: &[f32]) -> (usize, f32) {
     let energy = needle.iter().map(|s| s * s).sum::<f32>();
-    (0..=hay.len().saturating_sub(needle.len()))
-        .map(|at| {
-            let part = &hay[at..at + needle.len()];
-            let (dot, power) = part.iter().zip(needle).fold((0.0, 0.0), |(d, p), (a, b)| (d + a * b, p + a * a));
-            (at, dot / (energy * power).sqrt().max(f32::MIN_POSITIVE))
-        })
+    hay.windows(needle.len())
+        .map(|part| part.iter().zip(needle).fold((0.0, 0.0), |(dot, power), (a, b)| (dot + a * b, power + a * a)))
+        .map(|(dot, power)| dot / (energy * power).sqrt().max(f32::MIN_POSITIVE))
+        .enumerate()
         .max_by(|a, b| a.1.total_cmp(&b.1))
         .unwrap_or((0, 0.0))
 }
@@ -110,6 +114,20 @@ async fn the_clip_has_the_profiles_rate_loudness_and_peak() {
     }
 }
 
+/// What `ffmpeg -af ebur128=peak=true` (5.1.9) reads of the recording and of the clip made of it, at 16 and at 24 kHz.
+#[tokio::test]
+async fn loudness_and_peak_are_those_that_ffmpeg_reads() {
+    let preprocessor = LocalPreprocessor::new();
+    let input = wav(reader(), RATE, 1);
+    let report = preprocessor.inspect(input.clone()).await.unwrap();
+    assert!((report.value(Measure::Loudness).unwrap() + 24.6).abs() <= 0.1);
+    assert!((report.value(Measure::TruePeak).unwrap() + 7.5).abs() <= 0.2);
+    for profile in [ClipProfile::master(), ClipProfile::master().at_rate(24_000)] {
+        let (loudness, true_peak) = loudness_and_peak(&samples(&prepare(input.clone(), &profile).await));
+        assert!((loudness + 20.0).abs() <= 0.1 && (true_peak + 2.7).abs() <= 0.2, "{loudness} {true_peak}");
+    }
+}
+
 #[tokio::test]
 async fn preparing_a_clip_again_changes_little() {
     let profile = ClipProfile::master();
@@ -132,11 +150,10 @@ async fn equal_bytes_give_equal_clips() {
 async fn a_dead_or_reversed_channel_gives_the_clip_of_one_channel() {
     let voice = placed(0.5, 0.5, 0.001);
     let alone = samples(&prepare(wav(voice.clone(), RATE, 1), &ClipProfile::master()).await);
-    for right in [0.0, -1.0] {
+    for (right, live) in [(0.0, 1.0), (-1.0, 2.0)] {
         let stereo = voice.iter().flat_map(|s| [*s, right * s]).collect();
         let prepared = prepare(wav(stereo, RATE, 2), &ClipProfile::master()).await;
-        let live = prepared.quality.value(Measure::Channels).unwrap();
-        assert_eq!(live, if right == 0.0 { 1.0 } else { 2.0 });
+        assert_eq!(prepared.quality.value(Measure::Channels), Some(live));
         let clip = samples(&prepared);
         let worst = clip.samples().iter().zip(alone.samples()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(clip.frames() == alone.frames() && worst < 0.001, "right × {right}: {worst}");

@@ -5,8 +5,8 @@
 //! The recording is decoded block by block and only one channel at the clip's rate is kept. Recordings of several channels
 //! are decoded twice: the weights of the mix depend on all of it.
 use voiceclone_core::{
-    Error, Result,
-    audio::{AudioWriter, Container, DecodeLimits, Decoder, EncodedAudio, RawAudio},
+    Error, ErrorKind, Result,
+    audio::{AudioWriter, Container, DecodeLimits, Decoder, EncodedAudio, RawAudio, SAMPLE_RATES},
     domain::{ClipProfile, QualityReport, Verdict},
     preprocess::Prepared,
 };
@@ -17,7 +17,7 @@ use super::{
     dc::DcRemoval,
     downmix::{Downmix, Mix, Survey},
     loudness::Levelling,
-    measure::{Heard, Measuring},
+    measure::Measuring,
     policy::{Measurements, QualityPolicy},
     resample::Resampling,
     stage::Stage as _,
@@ -36,6 +36,12 @@ pub(super) struct Chain {
     pub(super) resampling: Resampling,
     pub(super) trim: Trim,
     pub(super) levelling: Levelling,
+}
+
+/// How the recording is to be read.
+struct Plan {
+    rate: u32,
+    mix: Mix,
 }
 
 /// One channel at the clip's rate, with what was measured on the way.
@@ -65,8 +71,8 @@ impl Chain {
 
     /// What the recording is like, without keeping any of it.
     pub(super) fn inspect(&self, input: &RawAudio, cancel: &Cancel) -> Result<QualityReport> {
-        let mix = self.survey(input, cancel)?;
-        let measured = self.take(input, &mix, cancel, |_, _| Ok(()))?;
+        let plan = self.survey(input, cancel)?;
+        let measured = self.take(input, &plan, cancel, |_| Ok(()))?;
         Ok(self.policy.judge(&measured))
     }
 
@@ -75,37 +81,34 @@ impl Chain {
         check(profile)?;
         let taken = self.resampled(input, profile.sample_rate, cancel)?;
         let report = self.policy.judge(&taken.measured);
-        let speech = &taken.measured.heard.speech;
-        // A policy may accept a recording without speech; there is still nothing to make a clip of.
-        if report.verdict() == Verdict::Reject || speech.stretches.is_empty() {
+        if report.verdict() == Verdict::Reject {
             return Ok(Prepared::rejected(report));
         }
         let clip = self.clip(taken, profile, cancel)?;
         Ok(Prepared::new(clip, report))
     }
 
-    /// The weights of the mix.
-    fn survey(&self, input: &RawAudio, cancel: &Cancel) -> Result<Mix> {
+    /// The rate, and the weights of the mix, which depend on the whole recording.
+    fn survey(&self, input: &RawAudio, cancel: &Cancel) -> Result<Plan> {
         let mut decoder = self.open(input)?;
-        let channels = decoder.format().channels();
+        let (rate, channels) = (decoder.format().sample_rate(), decoder.format().channels());
         if channels == 1 {
-            return Ok(Mix::mono());
+            return Ok(Plan { rate, mix: Mix::mono() });
         }
         let mut survey = Survey::new(channels);
         while let Some(block) = decoder.next_block()? {
             cancel.check()?;
             survey.push(block);
         }
-        Ok(self.downmix.decide(&survey))
+        Ok(Plan { rate, mix: self.downmix.decide(&survey) })
     }
 
     fn resampled(&self, input: &RawAudio, rate: Option<u32>, cancel: &Cancel) -> Result<Taken> {
-        let mix = self.survey(input, cancel)?;
-        let from = self.open(input)?.format().sample_rate();
-        let rate = rate.unwrap_or(from);
-        let mut resampler = self.resampling.start(from, rate)?;
+        let plan = self.survey(input, cancel)?;
+        let rate = rate.unwrap_or(plan.rate);
+        let mut resampler = self.resampling.start(plan.rate, rate)?;
         let mut mono = Vec::new();
-        let measured = self.take(input, &mix, cancel, |block, _| resampler.push(block, &mut mono))?;
+        let measured = self.take(input, &plan, cancel, |block| resampler.push(block, &mut mono))?;
         resampler.finish(&mut mono)?;
         Ok(Taken { mono, rate, measured })
     }
@@ -114,15 +117,14 @@ impl Chain {
     fn take(
         &self,
         input: &RawAudio,
-        mix: &Mix,
+        Plan { rate, mix }: &Plan,
         cancel: &Cancel,
-        mut sink: impl FnMut(&[f32], u32) -> Result<()>,
+        mut sink: impl FnMut(&[f32]) -> Result<()>,
     ) -> Result<Measurements> {
         let mut decoder = self.open(input)?;
-        let (rate, channels) = (decoder.format().sample_rate(), decoder.format().channels());
-        let mut clipping = self.clipping.start(channels);
-        let mut dc = self.dc.start(rate);
-        let mut meters = self.measuring.start(rate)?;
+        let mut clipping = self.clipping.start(decoder.format().channels());
+        let mut dc = self.dc.start(*rate);
+        let mut meters = self.measuring.start(*rate)?;
         let mut mono = Vec::new();
         while let Some(block) = decoder.next_block()? {
             cancel.check()?;
@@ -130,12 +132,12 @@ impl Chain {
             mix.apply(block, &mut mono);
             dc.apply(&mut mono);
             meters.push(&mono)?;
-            sink(&mono, rate)?;
+            sink(&mono)?;
         }
-        let heard: Heard = meters.finish()?;
+        let heard = meters.finish()?;
         let info = decoder.report();
         Ok(Measurements {
-            live_channels: if channels == 1 { usize::from(heard.true_peak.is_finite()) } else { mix.live() },
+            live_channels: if mix.channels() == 1 { usize::from(heard.true_peak.is_finite()) } else { mix.live() },
             heard,
             clipping: clipping.share(),
             dc_offset: dc.offset(),
@@ -167,7 +169,7 @@ impl Chain {
 
 /// Refuses a profile that no clip can meet.
 fn check(profile: &ClipProfile) -> Result<()> {
-    let refuse = |what: String| Err(Error::new(voiceclone_core::ErrorKind::Config, what).with("profile", &profile.name));
+    let refuse = |what: String| Err(Error::new(ErrorKind::Config, what).with("profile", &profile.name));
     if !(-60.0..=0.0).contains(&profile.loudness_lufs) {
         return refuse(format!("the clip's loudness is {} LUFS; −60 to 0 can be made", profile.loudness_lufs));
     }
@@ -177,8 +179,43 @@ fn check(profile: &ClipProfile) -> Result<()> {
     if profile.max_duration.is_some_and(|limit| limit.as_secs_f64() < 1.0) {
         return refuse("the clip's longest duration is under 1 second; 1 second or more can be made".to_owned());
     }
-    if profile.sample_rate.is_some_and(|rate| !voiceclone_core::audio::SAMPLE_RATES.contains(&rate)) {
+    if profile.sample_rate.is_some_and(|rate| !SAMPLE_RATES.contains(&rate)) {
         return refuse(format!("the clip's sample rate is {:?} Hz; 4000 to 384000 can be made", profile.sample_rate));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use voiceclone_core::audio::{Pcm, encode};
+
+    use super::*;
+
+    #[test]
+    fn cancelled_work_stops_with_its_own_error() {
+        let (speech, rate) = crate::preprocess::testing::speech();
+        let stereo = speech.iter().flat_map(|s| [*s, *s]).collect();
+        for pcm in [Pcm::new(speech, rate, 1).unwrap(), Pcm::new(stereo, rate, 2).unwrap()] {
+            let input = RawAudio::new(encode(&pcm, Container::Wav).unwrap().body);
+            let cancel = Cancel::default();
+            drop(cancel.on_drop());
+            let chain = Chain::default();
+            assert_eq!(chain.inspect(&input, &cancel).unwrap_err().kind(), ErrorKind::Cancelled);
+            let error = chain.prepare(&input, &ClipProfile::master(), &cancel).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Cancelled);
+        }
+    }
+
+    #[test]
+    fn the_fingerprint_names_every_stage() {
+        let named = Chain::default().fingerprint();
+        for stage in
+            ["decode", "downmix", "dc", "clipping", "voice", "speech", "bandwidth", "policy", "resample", "trim"]
+        {
+            assert!(named.contains(&format!("{stage}/1")), "{stage} in {named}");
+        }
+        let mut other = Chain::default();
+        other.levelling.limiter.release = 0.06;
+        assert_ne!(named, other.fingerprint());
+    }
 }

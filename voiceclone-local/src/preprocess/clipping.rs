@@ -73,6 +73,7 @@ impl ClipCounter {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "shares of ten and eight samples are exact")]
 mod tests {
     use super::*;
 

@@ -78,7 +78,7 @@ impl QualityPolicy {
         let mut findings = vec![
             ok(Measure::Duration, heard.seconds, format!("The recording lasts {:.1} seconds.", heard.seconds)),
             self.speech(heard),
-            self.channels(m),
+            channels(m),
             self.dc_offset(m.dc_offset),
             self.clipping(m.clipping),
             truncation(m),
@@ -105,15 +105,15 @@ impl QualityPolicy {
         }
         if heard.speech.stretches.is_empty() {
             let advice = "Record one person speaking, without music.";
-            let verdict = if self.reject_speech_below > 0.0 { Verdict::Reject } else { Verdict::Warn };
-            return finding(verdict, "No speech was found in the recording.".to_owned()).advise(advice);
+            return finding(Verdict::Reject, "No speech was found in the recording.".to_owned()).advise(advice);
         }
         let needed = self.reject_speech_below;
         match below(seconds, needed, self.warn_speech_below) {
-            Verdict::Reject => {
-                finding(Verdict::Reject, format!("Only {seconds:.1} seconds of speech; at least {needed:.1} are needed."))
-                    .advise(RECORD_MORE)
-            }
+            Verdict::Reject => finding(
+                Verdict::Reject,
+                format!("Only {seconds:.1} seconds of speech; at least {needed:.1} are needed."),
+            )
+            .advise(RECORD_MORE),
             Verdict::Warn => {
                 finding(Verdict::Warn, format!("There are {seconds:.1} seconds of speech: enough, but not much."))
                     .advise(RECORD_MORE)
@@ -126,7 +126,13 @@ impl QualityPolicy {
         let ratio = heard.speech.seconds() / heard.seconds.max(f64::MIN_POSITIVE);
         let percent = ratio * 100.0;
         let sentence = format!("{percent:.0} % of the recording is speech.");
-        warn_if(ratio < self.warn_speech_ratio_below, Measure::SpeechRatio, ratio, sentence, "Speak with shorter pauses.")
+        warn_if(
+            ratio < self.warn_speech_ratio_below,
+            Measure::SpeechRatio,
+            ratio,
+            sentence,
+            "Speak with shorter pauses.",
+        )
     }
 
     /// Loudness, true peak and noise floor, as far as there is anything to measure: silence has no level in decibels.
@@ -180,15 +186,12 @@ impl QualityPolicy {
         let sentence = format!("The signal is {:.1} % of full scale off zero.", offset.abs() * 100.0);
         warn_if(wrong, Measure::DcOffset, offset, sentence, "It was corrected; the sound card may be faulty.")
     }
+}
 
-    #[expect(clippy::unused_self, clippy::cast_precision_loss, reason = "reads like its neighbours; at most 8 channels")]
-    fn channels(&self, m: &Measurements) -> Finding {
-        let sentence = match m.live_channels {
-            live if live == m.channels => format!("All {live} channel(s) carry signal."),
-            live => format!("{live} of {} channels carry signal.", m.channels),
-        };
-        ok(Measure::Channels, m.live_channels as f64, sentence)
-    }
+#[expect(clippy::cast_precision_loss, reason = "at most 8 channels")]
+fn channels(m: &Measurements) -> Finding {
+    let sentence = format!("{} of {} channel(s) carry signal.", m.live_channels, m.channels);
+    ok(Measure::Channels, m.live_channels as f64, sentence)
 }
 
 fn truncation(m: &Measurements) -> Finding {
@@ -214,7 +217,11 @@ fn ok(measure: Measure, value: f64, sentence: String) -> Finding {
 }
 
 fn warn_if(bad: bool, measure: Measure, value: f64, sentence: String, advice: &str) -> Finding {
-    if bad { Finding::new(measure, value, Verdict::Warn, sentence).advise(advice) } else { ok(measure, value, sentence) }
+    if bad {
+        Finding::new(measure, value, Verdict::Warn, sentence).advise(advice)
+    } else {
+        ok(measure, value, sentence)
+    }
 }
 
 #[cfg(test)]
@@ -223,7 +230,8 @@ mod tests {
     use crate::preprocess::speech::Speech;
 
     fn good() -> Measurements {
-        let speech = Speech { stretches: std::iter::once(10..635).collect(), frames: 700, power: 0.01, noise: 0.000_001 };
+        let speech =
+            Speech { stretches: std::iter::once(10..635).collect(), frames: 700, power: 0.01, noise: 0.000_001 };
         let heard = Heard { seconds: 11.2, speech, loudness: -22.0, true_peak: -3.0, bandwidth: Some(11_000.0) };
         let (clipping, dc_offset, truncated, damaged_packets) = (0.0, 0.001, false, 0);
         Measurements { heard, clipping, dc_offset, channels: 1, live_channels: 1, truncated, damaged_packets }

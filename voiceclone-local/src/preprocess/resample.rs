@@ -81,7 +81,7 @@ impl Resampler {
     }
 
     /// Appends the rest, so that in all ⌈n·to/from⌉ samples were given for n taken.
-    pub(super) fn finish(mut self, sink: &mut Vec<f32>) -> Result<()> {
+    pub(super) fn finish(&mut self, sink: &mut Vec<f32>) -> Result<()> {
         if self.fft.is_none() {
             return Ok(());
         }
@@ -131,7 +131,12 @@ pub(super) fn resampled(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "test signals")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "test signals"
+)]
 mod tests {
     use std::f64::consts::TAU;
 

@@ -1,5 +1,10 @@
 //! Signals for the tests of several stages.
-#![expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "test signals")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "test signals"
+)]
 use std::f64::consts::TAU;
 
 /// A reader of 7.1 s at 16 kHz: see `tests/data/README.md`.
@@ -30,8 +35,9 @@ pub(super) fn noise(n: usize, peak: f32) -> Vec<f32> {
 /// Signals made to pass a limiter.
 pub(super) fn hostile() -> Vec<(&'static str, Vec<f32>)> {
     let n = 48_000;
-    let square = |half: usize| (0..n).map(|i| if (i / half) % 2 == 0 { 0.99 } else { -0.99 }).collect::<Vec<f32>>();
-    let between: Vec<f32> = (0..n).map(|i| if (i / 2) % 2 == 0 { 0.9 } else { -0.9 }).collect();
+    let square =
+        |half: usize| (0..n).map(|i| if (i / half).is_multiple_of(2) { 0.99 } else { -0.99 }).collect::<Vec<f32>>();
+    let between: Vec<f32> = (0..n).map(|i| if (i / 2_usize).is_multiple_of(2) { 0.9 } else { -0.9 }).collect();
     let mut bursts = vec![0.001; n];
     for start in (500..n - 300).step_by(3_001) {
         bursts[start..start + 200].iter_mut().zip(tone(3_000.0, 48_000, 0.01, 1.0)).for_each(|(b, t)| *b = t);

@@ -139,7 +139,7 @@ mod tests {
         let mut samples = vec![1.0; 1_000];
         Trim::default().cut(&mut samples, 1_000, &(0.0..0.5));
         assert_eq!((samples.len(), samples[0]), (500, 1.0));
-        assert!(samples[499] < 0.2 && samples[490] == 1.0);
+        assert!(samples[499] < 0.2 && samples[490] > 0.99);
         Trim::default().cut(&mut samples, 1_000, &(0.25..9.0));
         assert_eq!(samples.len(), 250);
         assert!(samples[0] < 0.2);

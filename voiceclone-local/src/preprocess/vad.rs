@@ -63,8 +63,7 @@ impl VoiceDetector {
 
     /// All frames; the last one is completed with silence.
     pub(super) fn finish(mut self) -> Result<Vec<Frame>> {
-        let rest = std::mem::replace(&mut self.resampler, Resampling::default().start(RATE, RATE)?);
-        rest.finish(&mut self.pending)?;
+        self.resampler.finish(&mut self.pending)?;
         let whole = self.pending.len().next_multiple_of(FRAME);
         self.pending.resize(whole, 0.0);
         self.detect();
