@@ -5,11 +5,7 @@
 mod profiles;
 mod speaking;
 
-use std::{
-    num::NonZeroUsize,
-    sync::Arc,
-    thread::available_parallelism,
-};
+use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
 
 use tokio::sync::Semaphore;
 use voiceclone_core::{

@@ -68,11 +68,14 @@ fn learn(matcher: &VoiceMatcher, clips: &[AudioBody]) -> Result<VoiceProfile> {
     let rate = recordings.iter().map(Pcm::sample_rate).min();
     let rate = rate.ok_or_else(|| Error::invalid("the reference voice has no clip; at least one is needed"))?;
     // Brought to the lowest rate, so that no recording seems to have a band that it lacks.
-    let samples: Vec<f32> = recordings.into_iter().flat_map(|pcm| at_rate(pcm, rate)).collect();
+    let mut samples = Vec::new();
+    for pcm in recordings {
+        samples.extend(at_rate(pcm, rate)?);
+    }
     matcher.learn(&samples, rate).map_err(of_matching)
 }
 
-fn at_rate(pcm: Pcm, rate: u32) -> Vec<f32> {
+fn at_rate(pcm: Pcm, rate: u32) -> Result<Vec<f32>> {
     let (from, channels) = (pcm.sample_rate(), usize::from(pcm.channels()));
     let mono = if channels == 1 {
         pcm.into_samples()
@@ -81,5 +84,5 @@ fn at_rate(pcm: Pcm, rate: u32) -> Vec<f32> {
         let scale = 1.0 / channels as f32;
         pcm.samples().chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() * scale).collect()
     };
-    if from == rate { mono } else { crate::preprocess::resampled(&mono, from, rate) }
+    if from == rate { Ok(mono) } else { crate::preprocess::resampled(&mono, from, rate) }
 }

@@ -22,7 +22,7 @@ use crate::{
 /// Chunks made ahead of the listener; a quarter of a second each.
 const AHEAD: usize = 8;
 
-struct Text {
+struct Asked {
     text: String,
     speed: f32,
     seed: u64,
@@ -37,7 +37,7 @@ pub(super) fn speak(
     profile: Arc<VoiceProfile>,
     request: &SynthesisRequest,
 ) -> impl Stream<Item = Event> + Send + 'static {
-    let text = Text {
+    let asked = Asked {
         text: request.text().to_owned(),
         speed: request.utterance.speed.unwrap_or(1.0),
         seed: request.utterance.seed.unwrap_or_default(),
@@ -45,7 +45,7 @@ pub(super) fn speak(
     let (send, heard) = mpsc::channel(AHEAD);
     let mut work = JoinSet::new();
     work.spawn_blocking(move || {
-        let spoken = speak_into(&front, &model, &profile, &text, &send);
+        let spoken = speak_into(&front, &model, &profile, &asked, &send);
         // Nobody listens any more: then nobody needs to know how it ended.
         let _ = match spoken {
             Ok(true) => send.blocking_send(Ok(SynthesisEvent::Done(Summary::default()))),
@@ -69,11 +69,11 @@ fn speak_into(
     front: &FrontEnd,
     model: &AcousticModel,
     profile: &VoiceProfile,
-    text: &Text,
+    asked: &Asked,
     send: &mpsc::Sender<Event>,
 ) -> Result<bool> {
-    for (phrase, seed) in front.phrases(&text.text).map_err(of_text)?.iter().zip(text.seed..) {
-        let chunks = render(model, &phrase.ids, text.speed, Some(profile), seed).map_err(of_acoustic)?;
+    for (phrase, seed) in front.phrases(&asked.text).map_err(of_text)?.iter().zip(asked.seed..) {
+        let chunks = render(model, &phrase.ids, asked.speed, Some(profile), seed).map_err(of_acoustic)?;
         for chunk in chunks {
             let audio = Bytes::from(to_s16_bytes(&chunk));
             if send.blocking_send(Ok(SynthesisEvent::Audio(audio))).is_err() {

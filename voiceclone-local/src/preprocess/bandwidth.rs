@@ -150,7 +150,7 @@ mod tests {
     fn a_cut_is_found_where_it_is() {
         let (speech, rate) = testing::speech();
         for (through, expected) in [(8_000, 4_000.0), (11_025, 5_512.0)] {
-            let narrow = resampled(&resampled(&speech, rate, through), through, 48_000);
+            let narrow = resampled(&resampled(&speech, rate, through).unwrap(), through, 48_000).unwrap();
             let found = edge(&narrow, &[], 48_000).unwrap();
             assert!((found - expected).abs() < 400.0, "{found} for {expected}");
         }
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn noise_is_not_taken_for_voice() {
         let (speech, rate) = testing::speech();
-        let narrow = resampled(&resampled(&speech, rate, 8_000), 8_000, 48_000);
+        let narrow = resampled(&resampled(&speech, rate, 8_000).unwrap(), 8_000, 48_000).unwrap();
         let hiss = testing::noise(narrow.len(), 0.003);
         let noisy: Vec<f32> = narrow.iter().zip(&hiss).map(|(s, n)| s + n).collect();
         let found = edge(&noisy, &testing::noise(96_000, 0.003), 48_000).unwrap();

@@ -36,6 +36,7 @@ use voiceclone_core::{
 use self::{cancel::Cancel, chain::Chain};
 
 pub use self::policy::QualityPolicy;
+pub(crate) use self::resample::resampled;
 
 /// Prepares recordings without a key and without a network: one channel, no offset, the profile's sample rate, no silence
 /// around the speech, the profile's loudness (ITU-R BS.1770) and true peak, as a 16-bit WAV, with a report of the input.

@@ -60,6 +60,12 @@ pub(crate) struct FrontEnd {
     vocabulary: Vocabulary,
 }
 
+impl std::fmt::Debug for FrontEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FrontEnd")
+    }
+}
+
 impl FrontEnd {
     /// Reads the embedded data.
     ///
