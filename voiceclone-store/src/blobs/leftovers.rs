@@ -19,12 +19,8 @@ pub(super) fn remove(dir: &Path, age: Duration) {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             remove(&path, age);
         } else if is_temporary(dir, &path) && is_older(&entry, age) {
-            match fs::remove_file(&path) {
-                Ok(()) => tracing::info!(file = %path.display(), "an abandoned upload was removed"),
-                Err(error) => {
-                    tracing::warn!(file = %path.display(), %error, "an abandoned upload could not be removed")
-                }
-            }
+            let removed = fs::remove_file(&path);
+            tracing::info!(file = %path.display(), ?removed, "an abandoned upload is removed");
         }
     }
 }
