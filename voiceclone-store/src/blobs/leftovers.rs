@@ -10,8 +10,8 @@ use super::upload::STAGING;
 /// Longer than any upload takes, since another process may be writing in the same directory.
 pub(super) const ABANDONED_AFTER: Duration = Duration::from_hours(24);
 
-/// Removes the temporary files below `dir` that were not written to for `age`. What cannot be read or removed is left for
-/// the next time.
+/// Removes the temporary files below `dir` that were not written to for `age`. What cannot be read or removed is left
+/// for the next time.
 pub(super) fn remove(dir: &Path, age: Duration) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     for entry in entries.flatten() {
