@@ -70,8 +70,8 @@ fn without_queries(text: &str) -> String {
     out + rest
 }
 
-/// A database's error. What must be told apart by the caller, such as a taken id, never gets here: the statements answer
-/// it with no row.
+/// A database's error. What must be told apart by the caller, such as a taken id, never gets here: the statements
+/// answer it with no row.
 #[cfg(feature = "sqlite")]
 pub(crate) fn sql(error: sqlx::Error) -> Error {
     let (kind, message) = match &error {

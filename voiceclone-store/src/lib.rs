@@ -1,12 +1,12 @@
 //! Storage for voiceclone: blobs in any object store, records and jobs in an SQL database.
 //!
-//! | type | seam | keeps |
-//! | --- | --- | --- |
-//! | [`ObjectBlobStore`] | [`BlobStore`](voiceclone_core::store::BlobStore) | bytes, in a directory (feature `fs`) or whatever `object_store` reaches |
-//! | `SqliteStore` (feature `sqlite`) | [`Catalog`](voiceclone_core::store::Catalog) and [`JobStore`](voiceclone_core::store::JobStore) | samples, voices, jobs and their events, in one file |
+//! - [`ObjectBlobStore`] is a [`BlobStore`](voiceclone_core::store::BlobStore): bytes in a directory (feature `fs`) or
+//!   wherever `object_store` reaches.
+//! - `SqliteStore` (feature `sqlite`) is a [`Catalog`](voiceclone_core::store::Catalog) and a
+//!   [`JobStore`](voiceclone_core::store::JobStore): samples, voices, jobs and their events in one file.
 //!
-//! This crate knows no provider and no HTTP. `object_store` and `sqlx` retry by themselves where that is safe: do not wrap
-//! these stores in another retry.
+//! This crate knows no provider and no HTTP. `object_store` and `sqlx` retry by themselves where that is safe: do not
+//! wrap these stores in another retry.
 //!
 //! ```
 //! # #[cfg(all(feature = "fs", feature = "sqlite"))]

@@ -1,5 +1,6 @@
 //! What the conformance suite cannot see of a blob store: the files below it.
 #![cfg(feature = "fs")]
+#![expect(clippy::unwrap_used, reason = "functions that tests share fail as tests do")]
 use std::path::Path;
 
 use bytes::Bytes;
@@ -31,9 +32,10 @@ fn files(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
         let name = entry.file_name().into_string().unwrap();
-        match entry.file_type().unwrap().is_dir() {
-            true => found.extend(files(&entry.path()).into_iter().map(|below| format!("{name}/{below}"))),
-            false => found.push(name),
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files(&entry.path()).into_iter().map(|below| format!("{name}/{below}")));
+        } else {
+            found.push(name);
         }
     }
     found

@@ -1,5 +1,5 @@
-//! The shared rules of the storage seams, asked of every store here. A temporary directory lives as long as the expression
-//! that makes its fixture, which is as long as its test.
+//! The shared rules of the storage seams, asked of every store here. A temporary directory lives as long as the
+//! expression that makes its fixture, which is as long as its test.
 use std::sync::Arc;
 
 use object_store::memory::InMemory;

@@ -1,5 +1,7 @@
-//! A real process is killed in the middle of its work, again and again, on one file. What it acknowledged must be there.
+//! A real process is killed in the middle of its work, again and again, on one file. What it acknowledged must be
+//! there.
 #![cfg(all(feature = "sqlite", unix))]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "functions that tests share fail as tests do")]
 use std::{
     collections::{HashMap, HashSet},
     io::{BufRead as _, BufReader},

@@ -1,5 +1,6 @@
 //! What the conformance suites cannot see of a database: its file, its other users, and its limits.
 #![cfg(feature = "sqlite")]
+#![expect(clippy::unwrap_used, reason = "functions that tests share fail as tests do")]
 use std::num::NonZeroUsize;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -110,6 +111,8 @@ async fn open_raw(path: &std::path::Path) -> SqliteConnection {
     SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path)).await.unwrap()
 }
 
+type Row = (Option<String>, Option<String>, String, String);
+
 #[tokio::test]
 async fn the_columns_that_people_ask_for_say_what_the_documents_say() {
     let dir = tempfile::tempdir().unwrap();
@@ -122,7 +125,6 @@ async fn the_columns_that_people_ask_for_say_what_the_documents_say() {
         store.enqueue(&NewJob::new(owner(), spec)).await.unwrap();
     }
     let columns = "SELECT sample_id, voice_id, text, status FROM clone_jobs ORDER BY job_id";
-    type Row = (Option<String>, Option<String>, String, String);
     let found: Vec<Row> = sqlx::query_as(columns).fetch_all(&mut open_raw(&path).await).await.unwrap();
     let row = |sample, voice, text: &str| (sample, voice, text.to_owned(), "queued".to_owned());
     let expected =

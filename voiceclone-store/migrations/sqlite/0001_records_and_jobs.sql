@@ -44,8 +44,10 @@ CREATE TABLE clone_jobs (
     spec             TEXT    NOT NULL CHECK (json_valid(spec)),
     fingerprint      TEXT    NOT NULL,
     idempotency_key  TEXT,
-    sample_id        TEXT    GENERATED ALWAYS AS (coalesce(spec ->> '$.sample', spec ->> '$.request.target.sample')) VIRTUAL,
-    voice_id         TEXT    GENERATED ALWAYS AS (coalesce(spec ->> '$.voice', spec ->> '$.request.target.voice')) VIRTUAL,
+    sample_id        TEXT    GENERATED ALWAYS AS (
+                         coalesce(spec ->> '$.sample', spec ->> '$.request.target.sample')) VIRTUAL,
+    voice_id         TEXT    GENERATED ALWAYS AS (
+                         coalesce(spec ->> '$.voice', spec ->> '$.request.target.voice')) VIRTUAL,
     text             TEXT    GENERATED ALWAYS AS (spec ->> '$.request.text') VIRTUAL,
     status           TEXT    NOT NULL CHECK (status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')),
     priority         INTEGER NOT NULL,

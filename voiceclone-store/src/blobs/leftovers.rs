@@ -10,8 +10,8 @@ use super::upload::STAGING;
 /// Longer than any upload takes, since another process may be writing in the same directory.
 pub(super) const ABANDONED_AFTER: Duration = Duration::from_hours(24);
 
-/// Removes the temporary files below `dir` that were not written to for `age`. What cannot be read or removed is left for
-/// the next time.
+/// Removes the temporary files below `dir` that were not written to for `age`. What cannot be read or removed is left
+/// for the next time.
 pub(super) fn remove(dir: &Path, age: Duration) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     for entry in entries.flatten() {
@@ -19,12 +19,8 @@ pub(super) fn remove(dir: &Path, age: Duration) {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             remove(&path, age);
         } else if is_temporary(dir, &path) && is_older(&entry, age) {
-            match fs::remove_file(&path) {
-                Ok(()) => tracing::info!(file = %path.display(), "an abandoned upload was removed"),
-                Err(error) => {
-                    tracing::warn!(file = %path.display(), %error, "an abandoned upload could not be removed")
-                }
-            }
+            let removed = fs::remove_file(&path);
+            tracing::info!(file = %path.display(), ?removed, "an abandoned upload is removed");
         }
     }
 }

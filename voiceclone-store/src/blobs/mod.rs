@@ -47,8 +47,8 @@ impl ObjectBlobStore {
         Self { store, offers: Offers::default(), uploads: TaskTracker::new() }
     }
 
-    /// States that `store` honours `PutMode::Create` and `CopyMode::Create` atomically. Many servers that speak S3 accept
-    /// such a put and let more than one of several racing writers win; only state what was tried.
+    /// States that `store` honours `PutMode::Create` and `CopyMode::Create` atomically. Many servers that speak S3
+    /// accept such a put and let more than one of several racing writers win; only state what was tried.
     #[must_use]
     pub fn with_create_only(mut self) -> Self {
         self.offers.create_only = true;
@@ -63,11 +63,13 @@ impl ObjectBlobStore {
         self
     }
 
-    /// Blobs as files below `dir`, which is made if it is missing. Refuses to replace when asked, keeps no media types.
+    /// Blobs as files below `dir`, which is made if it is missing and must hold nothing else. Refuses to replace when
+    /// asked, keeps no media types.
     ///
-    /// Each file is written under a temporary name, flushed with `fsync` together with its directories, and then renamed,
-    /// so what was acknowledged survives a killed process and a power cut, and nobody sees half a blob. Temporary files
-    /// older than a day, which only a killed process leaves, are removed here. Directories that became empty stay.
+    /// Each file is written under a temporary name, flushed with `fsync` together with its directories, and then
+    /// renamed: what was acknowledged survives a killed process and a power cut, and nobody sees half a blob. A delete
+    /// survives a killed process, but is not flushed. Temporary files (`name#1`) older than a day, which only a killed
+    /// process leaves, are removed here. Directories that became empty stay.
     ///
     /// # Errors
     /// `Config` if the directory cannot be made or read.
@@ -99,8 +101,8 @@ impl ObjectBlobStore {
         kept.map(|media_type| (Attribute::ContentType, media_type)).into_iter().collect()
     }
 
-    /// Why a read failed: a range that lies outside is told apart by asking for the size, since stores answer it in many
-    /// ways.
+    /// Why a read failed: a range that lies outside is told apart by asking for the size, since stores answer it in
+    /// many ways.
     async fn explain(&self, error: object_store::Error, key: &BlobKey, range: Option<Range<u64>>) -> Error {
         let failed = error::object(&error, key.as_str());
         let Some(range) = range.filter(|_| failed.kind() != ErrorKind::NotFound) else { return failed };

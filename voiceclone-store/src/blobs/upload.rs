@@ -78,8 +78,8 @@ impl Parts {
     }
 }
 
-/// An upload in parts. It runs on a task of the store, so that its end is reached and what it wrote is taken back even if
-/// the caller is gone.
+/// An upload in parts. It runs on a task of the store, so that its end is reached and what it wrote is taken back even
+/// if the caller is gone.
 struct Upload {
     store: Arc<dyn ObjectStore>,
     key: BlobKey,

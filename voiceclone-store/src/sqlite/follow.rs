@@ -1,7 +1,7 @@
 //! Following a job: the events that have been, then those that come, until the one with which it ended.
 //!
-//! A change made through the same store wakes the follower at once; a change made by another process is found by looking
-//! again every half second or so.
+//! A change made through the same store wakes the follower at once; a change made by another process is found by
+//! looking again every half second or so.
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};

@@ -20,8 +20,8 @@ fn migrator() -> Migrator {
     migrator
 }
 
-/// Applies what is missing, in one transaction that also keeps other processes out. Dropping it drops the pool that it was
-/// given, so no connection stays in the transaction.
+/// Applies what is missing, in one transaction that also keeps other processes out. Dropping it drops the pool that it
+/// was given, so no connection stays in the transaction.
 pub(super) async fn run(writer: &SqlitePool) -> Result<()> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(error::sql)?;
     migrator().run_direct(None, &mut *transaction, false).await.map_err(error::migration)?;

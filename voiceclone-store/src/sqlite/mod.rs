@@ -1,11 +1,12 @@
 //! Records and jobs in one SQLite file, reached through sqlx.
 //!
 //! # How nothing is lost
-//! - Every change of a record or a job is one statement, and the event of a job is written by a trigger of that statement.
-//!   There is no `BEGIN` on any path that a caller can drop: sqlx 0.9 may leave a connection inside a transaction when its
-//!   `begin` is dropped, and the next borrower's acknowledged writes are then rolled back (sqlx issue 4385).
-//! - A statement with `RETURNING` hands out its rows before it commits, so writes are always read to their end: only then
-//!   has SQLite committed, and `synchronous = FULL` has flushed the log to the disk.
+//! - Every change of a record or a job is one statement, and the event of a job is written by a trigger of that
+//!   statement. There is no `BEGIN` on any path that a caller can drop: sqlx 0.9 may leave a connection inside a
+//!   transaction when its `begin` is dropped, and the next borrower's acknowledged writes are then rolled back (sqlx
+//!   issue 4385).
+//! - A statement with `RETURNING` hands out its rows before it commits, so writes are always read to their end: only
+//!   then has SQLite committed, and `synchronous = FULL` has flushed the log to the disk.
 //! - One connection writes and a few read. SQLite has one writer at a time anyway, and its own way to wait for it is to
 //!   sleep; a queue in front of one connection is fair and faster.
 //! - The only clock is the database's.
@@ -38,8 +39,8 @@ const CHANGES: usize = 1024;
 
 type Statement = Query<'static, Sqlite, SqliteArguments>;
 
-/// A [`Catalog`](voiceclone_core::store::Catalog) and a [`JobStore`](voiceclone_core::store::JobStore) in one SQLite file.
-/// Cheap to clone. Several processes of one machine may share the file.
+/// A [`Catalog`](voiceclone_core::store::Catalog) and a [`JobStore`](voiceclone_core::store::JobStore) in one SQLite
+/// file. Cheap to clone. Several processes of one machine may share the file.
 ///
 /// Personal data is in the file as plain text: consents, texts, names. Protect it as such.
 ///
@@ -59,8 +60,8 @@ impl SqliteStore {
     /// What was acknowledged survives a killed process and a power cut (`synchronous = FULL`).
     ///
     /// # Errors
-    /// `Config` if the file cannot be opened or its tables are of a later version; `Unavailable` if another process keeps
-    /// it locked.
+    /// `Config` if the file cannot be opened or its tables are of a later version; `Unavailable` if another process
+    /// keeps it locked.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -84,8 +85,8 @@ impl SqliteStore {
         Ok(Self::over(only.clone(), only))
     }
 
-    /// Brings the database at `path` to this version's tables and closes it: for a deployment that does this beforehand.
-    /// [`open`](Self::open) does the same.
+    /// Brings the database at `path` to this version's tables and closes it: for a deployment that does this
+    /// beforehand. [`open`](Self::open) does the same.
     ///
     /// # Errors
     /// As [`open`](Self::open).

@@ -92,8 +92,9 @@ pub(super) const END_LOST: &str = "
 
 /// `?1` how many, `?2` as many fresh leases as JSON, `?3` worker, `?4` length of the lease.
 ///
-/// `due` holds the first jobs of every owner, found owner by owner in the index, and all lapsed ones. A job's `share` is
-/// how many leases its owner would hold when its turn comes, which orders a batch as if its jobs were taken one by one.
+/// `due` holds the first jobs of every owner, found owner by owner in the index, and all lapsed ones. A job's `share`
+/// is how many leases its owner would hold when its turn comes, which orders a batch as if its jobs were taken one by
+/// one.
 pub(super) const CLAIM: &str = concat!(
     "
     WITH RECURSIVE owners (user_id) AS (
