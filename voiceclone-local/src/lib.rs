@@ -11,3 +11,8 @@ pub mod vocoder;
 
 pub use builtin::Builtin;
 pub use preprocess::LocalPreprocessor;
+
+/// The README's code, compiled.
+#[doc = include_str!("../../README.md")]
+#[cfg(doctest)]
+struct Readme;
