@@ -5,8 +5,13 @@ mod faulty_blobs;
 mod faulty_catalog;
 mod faulty_jobs;
 
+use std::{num::NonZeroUsize, time::Duration};
+
 use voiceclone_core::{
+    domain::{JobSpec, NewJob},
+    id::{OwnerId, VoiceId},
     memory::{MemoryBlobs, MemoryCatalog, MemoryJobs},
+    store::JobStore as _,
     testkit::{Case, blobs::BlobFixture, catalog::CatalogFixture, jobs::JobFixture, model, run_case},
 };
 
@@ -41,4 +46,17 @@ fn assert_panics(fault: &str, model_test: impl FnOnce() + std::panic::UnwindSafe
     let panic = std::panic::catch_unwind(model_test).expect_err(fault);
     let why = panic.downcast_ref::<String>().expect("a message");
     assert!(why.contains("the model answers"), "{fault}: {why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_of_jobs_in_memory_is_tokios() {
+    let store = MemoryJobs::new();
+    let hour = Duration::from_hours(1);
+    let spec = JobSpec::Erase { voice: VoiceId::new() };
+    store.enqueue(&NewJob::new(OwnerId::new("ada").unwrap(), spec).after(hour)).await.unwrap();
+    let claimed = async || store.claim("worker", NonZeroUsize::MIN, hour).await.unwrap().len();
+    for (waited, expected) in [(0, 0), (3599, 0), (1, 1), (3599, 0), (1, 1)] {
+        tokio::time::advance(Duration::from_secs(waited)).await;
+        assert_eq!(claimed().await, expected, "after {waited} more seconds");
+    }
 }
