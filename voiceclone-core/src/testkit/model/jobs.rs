@@ -95,7 +95,11 @@ pub(super) enum Call {
 }
 
 /// What the calls of a sequence are made of.
+///
+/// A queue's order hangs on the clock when a job is queued again at once, and a store's clock may be coarse. So either no
+/// job is, and the order is that of the ids; or the jobs are ranked, each with a priority of its own.
 pub(super) struct Calls {
+    ranked: bool,
     owners: Vec<OwnerId>,
     requests: Vec<JobSpec>,
     keys: Vec<IdempotencyKey>,
@@ -108,21 +112,23 @@ pub(super) struct Calls {
     reason = "operations are made below the numbers of owners, requests, keys, outcomes"
 )]
 impl Calls {
-    pub(super) fn new() -> Checked<Self> {
+    pub(super) fn new(ranked: bool) -> Checked<Self> {
+        let at_once = if ranked { Duration::ZERO } else { LONG };
         let (provider, sample) = (ProviderId::new("one")?, SampleId::new());
         let [one, two] = [VoiceId::new(), VoiceId::new()];
         let enroll = |voice| JobSpec::Enroll { voice, provider: provider.clone() };
         let error = JobError::new(&Error::unexpected("it broke"), 1);
         Ok(Self {
+            ranked,
             owners: ["ada", "bob", "eve"].map(owner).into_iter().collect::<Checked<_>>()?,
             requests: vec![JobSpec::Erase { voice: one }, JobSpec::Erase { voice: two }, enroll(one), enroll(two)],
             keys: vec![IdempotencyKey::new("k1")?, IdempotencyKey::new("k2")?],
             outcomes: vec![
                 Outcome::Succeeded(JobOutput::Prepared { sample }),
                 Outcome::Failed(error.clone()),
-                Outcome::Retry(error.clone(), Duration::ZERO),
+                Outcome::Retry(error.clone(), at_once),
                 Outcome::Retry(error, LONG),
-                Outcome::Reschedule(Duration::ZERO),
+                Outcome::Reschedule(at_once),
                 Outcome::Reschedule(LONG),
                 Outcome::Released,
                 Outcome::Cancelled,
@@ -140,6 +146,8 @@ impl Calls {
         let lasting = |long| if long { LONG } else { Duration::ZERO };
         match *op {
             Op::Enqueue { owner, request, key, priority, delayed, attempts, again } => {
+                let rank = i16::try_from(self.queued.len()).unwrap_or(i16::MAX);
+                let priority = if self.ranked { (2 * priority - 1) * (rank + 1) } else { priority };
                 let mut new = NewJob::new(self.owners[owner].clone(), self.requests[request].clone())
                     .with_priority(priority)
                     .with_max_attempts(attempts)

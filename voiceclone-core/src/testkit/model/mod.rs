@@ -14,6 +14,7 @@ mod jobs;
 use std::fmt::Debug;
 
 use proptest::{
+    arbitrary::any,
     collection::vec,
     strategy::Strategy,
     test_runner::{Config, TestCaseError, TestError, TestRunner},
@@ -35,7 +36,7 @@ const LONGEST: usize = 60;
 /// # Panics
 /// With the shortest sequence found after which the two differ.
 pub fn catalog_model_test<S: Catalog>(sequences: u32, make: impl AsyncFn() -> S) {
-    check(sequences, catalog::op(), &async |ops: &[catalog::Op]| {
+    check(sequences, vec(catalog::op(), 1..LONGEST), &async |ops| {
         let (model, store) = (MemoryCatalog::new(), make().await);
         let mut records = catalog::Records::new()?;
         for op in ops {
@@ -52,9 +53,9 @@ pub fn catalog_model_test<S: Catalog>(sequences: u32, make: impl AsyncFn() -> S)
 /// # Panics
 /// With the shortest sequence found after which the two differ.
 pub fn job_model_test<S: JobStore>(sequences: u32, make: impl AsyncFn() -> S) {
-    check(sequences, jobs::op(), &async |ops: &[jobs::Op]| {
+    check(sequences, (any::<bool>(), vec(jobs::op(), 1..LONGEST)), &async |(ranked, ops)| {
         let (mut model, mut store) = (jobs::Side::new(MemoryJobs::new()), jobs::Side::new(make().await));
-        let mut calls = jobs::Calls::new()?;
+        let mut calls = jobs::Calls::new(*ranked)?;
         for op in ops.iter().chain([&jobs::Op::EndAll]) {
             let call = calls.call(op);
             compare(&call, &model.answer(&call).await, &store.answer(&call).await)?;
@@ -69,10 +70,10 @@ fn compare(call: &impl Debug, model: &str, store: &str) -> Checked {
 }
 
 #[expect(clippy::panic, reason = "a panic is how a test fails")]
-fn check<Op: Debug + Clone>(sequences: u32, op: impl Strategy<Value = Op>, run: &impl AsyncFn(&[Op]) -> Checked) {
+fn check<S: Strategy>(sequences: u32, sequence: S, run: &impl AsyncFn(&S::Value) -> Checked) {
     let config = Config { cases: sequences, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config)
-        .run(&vec(op, 1..LONGEST), |ops| run_on_runtime(run(&ops)).map_err(|why| TestCaseError::fail(why.0)));
+        .run(&sequence, |ops| run_on_runtime(run(&ops)).map_err(|why| TestCaseError::fail(why.0)));
     match outcome {
         Ok(()) => {}
         Err(TestError::Fail(why, ops)) => panic!("{why}\nin the sequence {ops:#?}"),
