@@ -245,18 +245,24 @@ async fn a_second_put_replaces_the_first(f: BlobFixture) -> Checked {
 async fn a_reader_sees_one_whole_version(f: BlobFixture) -> Checked {
     const LEN: usize = 300_000;
     f.put("v", vec![0; LEN]).await?;
-    let versions = race(8, |i| {
+    let contenders = race(8, |i| {
         let f = f.clone();
         async move {
-            let fill = u8::try_from(i).unwrap_or_default();
-            f.put("v", vec![fill; LEN]).await?;
-            Checked::Ok(f.read("v", None).await?)
+            for fill in 0..5 {
+                if i % 2 == 0 {
+                    f.put("v", vec![fill; LEN]).await?;
+                } else {
+                    let version = f.read("v", None).await?;
+                    let whole = version.len() == LEN && version.iter().all(|byte| Some(byte) == version.first());
+                    ensure(whole, "a reader saw the bytes of two writers, or not all of one")?;
+                }
+                tokio::task::yield_now().await;
+            }
+            Checked::Ok(())
         }
     });
-    for version in versions.await? {
-        let version = version?;
-        let whole = version.len() == LEN && version.iter().all(|byte| Some(byte) == version.first());
-        ensure(whole, "a reader saw the bytes of two writers, or not all of one")?;
+    for contender in contenders.await? {
+        contender?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ pub mod blobs;
 pub mod catalog;
 mod check;
 pub mod jobs;
+pub mod model;
 mod records;
 mod suite;
 

@@ -7,7 +7,7 @@ mod queue;
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use futures_util::TryStreamExt as _;
-#[expect(clippy::wildcard_imports, reason = "the list of cases below names each of them")]
+#[allow(clippy::wildcard_imports, reason = "the list of cases below names each of them")]
 use {events::*, lease::*, outcome::*, queue::*};
 
 use super::{
