@@ -1,1 +1,44 @@
-//! voiceclone-store
+//! Storage for voiceclone: blobs in any object store, records and jobs in an SQL database.
+//!
+//! | type | seam | keeps |
+//! | --- | --- | --- |
+//! | [`ObjectBlobStore`] | [`BlobStore`](voiceclone_core::store::BlobStore) | bytes, in a directory (feature `fs`) or whatever `object_store` reaches |
+//! | `SqliteStore` (feature `sqlite`) | [`Catalog`](voiceclone_core::store::Catalog) and [`JobStore`](voiceclone_core::store::JobStore) | samples, voices, jobs and their events, in one file |
+//!
+//! This crate knows no provider and no HTTP. `object_store` and `sqlx` retry by themselves where that is safe: do not wrap
+//! these stores in another retry.
+//!
+//! ```
+//! # #[cfg(all(feature = "fs", feature = "sqlite"))]
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! use voiceclone_core::{
+//!     domain::{JobSpec, NewJob},
+//!     id::{OwnerId, SampleId},
+//!     store::{BlobBody, BlobKey, BlobStore, JobStore, PutOptions},
+//! };
+//! use voiceclone_store::{ObjectBlobStore, SqliteStore};
+//!
+//! let home = tempfile::tempdir().unwrap();
+//! let blobs = ObjectBlobStore::filesystem(home.path().join("blobs")).await?;
+//! let store = SqliteStore::open(home.path().join("voiceclone.db")).await?;
+//!
+//! let key = BlobKey::new("samples/smp_1/original")?;
+//! let meta = blobs.put(&key, BlobBody::Bytes("RIFF…".into()), &PutOptions::default().create_only()).await?;
+//! assert_eq!(meta.size, 7);
+//!
+//! let owner = OwnerId::new("ada")?;
+//! let queued = store.enqueue(&NewJob::new(owner.clone(), JobSpec::PrepareSample { sample: SampleId::new() })).await?;
+//! let job = queued.into_job();
+//! assert_eq!(store.job(&owner, job.id).await?, job);
+//! # Ok::<(), voiceclone_core::Error>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+mod blobs;
+mod error;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+pub use blobs::ObjectBlobStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;

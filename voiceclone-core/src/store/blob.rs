@@ -12,7 +12,8 @@ use crate::{
 };
 
 /// Where a blob is: segments of `a-z A-Z 0-9 . _ -` joined by `/`. Made by the engine of ids and hashes, never of text a
-/// user wrote, so no store has to escape one and no key leads out of its root.
+/// user wrote, so no store has to escape one and no key leads out of its root. No blob's key may be the path to another
+/// blob (`a` and `a/b`): a directory of files cannot hold both.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct BlobKey(Arc<str>);

@@ -61,7 +61,7 @@ impl<T> Page<T> {
 }
 
 /// Keeps samples and voices. A record of another owner is `NotFound`, like one that does not exist. Deleted records stay
-/// readable by id, as tombstones, and are left out of pages.
+/// readable by id, as tombstones, and are left out of pages. Every field is kept as given, times to the microsecond.
 ///
 /// # Cancel safety
 /// Dropping a write leaves its outcome unknown; the compare-and-set makes repeating it safe.
