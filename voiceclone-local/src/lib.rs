@@ -1,1 +1,2 @@
-//! voiceclone-local
+//! Voice matching and audio preparation that run on this machine, with no key and no network.
+pub mod preprocess;
