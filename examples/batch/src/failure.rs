@@ -12,8 +12,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// It was begun and failed.
     Failed(Error),
-    /// Some lines of a manifest failed; they were told one by one.
-    Lines,
+    /// It failed in a way that the command's own output tells.
+    Told,
     /// Stopped by the user.
     Interrupted,
 }
@@ -21,7 +21,7 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Failed(_) | Self::Lines => 1,
+            Self::Failed(_) | Self::Told => 1,
             Self::Usage(_) => 2,
             // As shells say it: 128 and the number of SIGINT.
             Self::Interrupted => INTERRUPTED,
@@ -39,7 +39,7 @@ impl Failure {
                     terminal::err(format_args!("cause: {}", error.chain()));
                 }
             }
-            Self::Lines => {}
+            Self::Told => {}
             Self::Interrupted => terminal::err("stopped"),
         }
     }

@@ -16,5 +16,5 @@ pub(crate) async fn inspect(args: InspectArgs) -> Result<(), Failure> {
     } else {
         terminal::out(quality::table(&report));
     }
-    if report.verdict() == Verdict::Reject { Err(Failure::Lines) } else { Ok(()) }
+    if report.verdict() == Verdict::Reject { Err(Failure::Told) } else { Ok(()) }
 }

@@ -189,9 +189,9 @@ fn check_row(row: Row, number: u64, ordinal: u64, base: &Path) -> Result<Line, S
         return Err(format!("there is no sample file {}", sample.display()));
     }
     let text = SpeechText::new(&row.text, MAX_TEXT_CHARS).map_err(|e| e.message().to_owned())?;
-    let name = row.name.unwrap_or_else(|| {
-        format!("{ordinal:04}-{}", sample.file_stem().unwrap_or_default().to_string_lossy())
-    });
+    let name = row
+        .name
+        .unwrap_or_else(|| format!("{ordinal:04}-{}", sample.file_stem().unwrap_or_default().to_string_lossy()));
     if let Some(objection) = names::objection(&name) {
         return Err(objection);
     }

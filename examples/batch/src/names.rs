@@ -14,7 +14,9 @@ pub(crate) fn objection(name: &str) -> Option<String> {
     } else if name.len() > MAX_BYTES {
         Some(format!("the name has {} bytes; at most {MAX_BYTES} are accepted", name.len()))
     } else if let Some(c) = name.chars().find(|c| c.is_control() || RESERVED_CHARACTERS.contains(*c)) {
-        Some(format!("the name {name:?} holds {c:?}; names hold no control characters and none of {RESERVED_CHARACTERS}"))
+        Some(format!(
+            "the name {name:?} holds {c:?}; names hold no control characters and none of {RESERVED_CHARACTERS}"
+        ))
     } else if name.starts_with('.') || name.ends_with(['.', ' ']) || name.starts_with(' ') {
         Some(format!("the name {name:?} begins with a dot or a space, or ends with one"))
     } else if [".wav", ".flac"].iter().any(|ending| lower.ends_with(ending)) {

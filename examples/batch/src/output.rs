@@ -46,8 +46,9 @@ pub(crate) async fn export(
 ) -> Result<()> {
     let part = write_part(engine.audio(owner, job, None).await?.chunks, path).await?;
     if AudioBody::from_file(&part)?.sha256().await? != spoken.sha256 {
-        return Err(Error::new(ErrorKind::Unexpected, "the finished audio was changed in the state folder")
-            .with("job", job));
+        return Err(
+            Error::new(ErrorKind::Unexpected, "the finished audio was changed in the state folder").with("job", job)
+        );
     }
     part.persist(path).map_err(|e| io_failed("cannot write", path, e.error))
 }
@@ -59,10 +60,7 @@ pub(crate) async fn write(bytes: impl Into<AudioBody>, path: &Path) -> Result<()
 }
 
 /// The unfinished file, which goes when it is dropped. Its name is fixed, so that what a killed run left is written over.
-async fn write_part(
-    mut chunks: impl Stream<Item = Result<impl AsRef<[u8]>>> + Unpin,
-    path: &Path,
-) -> Result<TempPath> {
+async fn write_part(mut chunks: impl Stream<Item = Result<impl AsRef<[u8]>>> + Unpin, path: &Path) -> Result<TempPath> {
     let part = part_of(path);
     let failed = |e| io_failed("cannot write", path, e);
     let mut file = File::create(&part).await.map_err(failed)?;

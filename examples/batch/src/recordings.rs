@@ -15,6 +15,8 @@ use crate::{consent, failure::Failure, manifest::Line, state::State};
 /// A recording in the state, with its preparation.
 #[derive(Debug)]
 pub(crate) struct Recording {
+    /// The first file it was found in.
+    pub(crate) path: PathBuf,
     pub(crate) sample: VoiceSample,
     pub(crate) prepared: JobHandle,
 }
@@ -57,13 +59,13 @@ impl Recordings {
 
     async fn find_or_ingest(&mut self, state: &State, line: &Line, earlier: Vec<VoiceSample>) -> Result<SampleId> {
         for sample in earlier {
-            if let Some(recording) = self.usable(state, sample).await? {
+            if let Some(recording) = self.usable(state, line, sample).await? {
                 return Ok(self.keep(recording));
             }
         }
         let upload = Upload::from_file(&line.sample, consent::of(&line.subject))?;
         let ingested = state.engine.ingest(&state.owner, upload).await?;
-        Ok(self.keep(Recording { sample: ingested.sample, prepared: ingested.job }))
+        Ok(self.keep(Recording { path: line.sample.clone(), sample: ingested.sample, prepared: ingested.job }))
     }
 
     fn keep(&mut self, recording: Recording) -> SampleId {
@@ -73,7 +75,7 @@ impl Recordings {
     }
 
     /// A recording of an earlier run, unless that run rejected it or was killed before it was whole.
-    async fn usable(&mut self, state: &State, sample: VoiceSample) -> Result<Option<Recording>> {
+    async fn usable(&mut self, state: &State, line: &Line, sample: VoiceSample) -> Result<Option<Recording>> {
         match state.engine.voice(&state.owner, sample.voice).await {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             voice => voice?,
@@ -83,7 +85,7 @@ impl Recordings {
         let prepared = state.engine.enqueue(job.with_key(IdempotencyKey::new(sample.id.to_string())?)).await?;
         let ended = state.engine.job(&state.owner, prepared.id()).await?.state.is_terminal();
         if sample.state() == SampleState::Ready || !ended {
-            return Ok(Some(Recording { sample, prepared }));
+            return Ok(Some(Recording { path: line.sample.clone(), sample, prepared }));
         }
         self.removals.push(state.engine.erase(&state.owner, sample.voice).await?);
         Ok(None)

@@ -83,6 +83,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     .perform(&args, &planned, &recordings)
     .await?;
     state.engine.sweep(&state.owner, SWEEP_GRACE).await?;
+    state.close().await;
     conclude(&report, report_path).await
 }
 
@@ -94,7 +95,7 @@ async fn conclude(report: &Report, path: PathBuf) -> Result<(), Failure> {
     terminal::out(format_args!("report: {}", path.display()));
     if let Some(table) = report.failures() {
         terminal::err(table);
-        return Err(Failure::Lines);
+        return Err(Failure::Told);
     }
     if report.unfinished() > 0 { Err(Failure::Interrupted) } else { Ok(()) }
 }
@@ -121,8 +122,7 @@ impl Run<'_> {
         let worker = self.state.engine.start_worker(config);
         let mut reports = Vec::new();
         let work = async {
-            let (prepared, ()) =
-                join(self.prepare_all(&recordings.kept), self.speak_all(planned, &mut reports)).await;
+            let (prepared, ()) = join(self.prepare_all(&recordings.kept), self.speak_all(planned, &mut reports)).await;
             prepared?;
             self.remove_useless(recordings).await
         };
@@ -154,8 +154,8 @@ impl Run<'_> {
         let sample = self.state.engine.sample(&self.state.owner, recording.sample.id).await?;
         match (sample.state(), &sample.quality) {
             (SampleState::Ready, Some(report)) => {
-                let (id, summary) = (sample.id, quality::summary(report));
-                self.progress.tell(&format!("recording {id}: {summary}"));
+                let (path, summary) = (recording.path.display(), quality::summary(report));
+                self.progress.tell(&format!("recording {path}: {summary}"));
             }
             (SampleState::Ready | SampleState::Rejected, _) => {}
             // Its preparation failed for good: without this, its lines would wait for ever.

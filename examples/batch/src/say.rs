@@ -77,7 +77,9 @@ async fn read(text: &TextArgs) -> Result<String, Failure> {
             Ok(text)
         }
         (Some(text), _) => Ok(text.clone()),
-        (None, Some(file)) => Ok(tokio::fs::read_to_string(file).await.map_err(|e| io_failed("cannot read", file, e))?),
+        (None, Some(file)) => {
+            Ok(tokio::fs::read_to_string(file).await.map_err(|e| io_failed("cannot read", file, e))?)
+        }
         (None, None) => Err(Failure::Usage("give --text or --text-file".to_owned())),
     }
 }

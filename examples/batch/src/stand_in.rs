@@ -8,9 +8,8 @@
 use std::f64::consts::TAU;
 
 use voiceclone_core::{
-    Error, Result,
+    Error, Result, async_trait,
     audio::{AudioFormat, to_s16_bytes},
-    async_trait,
     stream::SynthesisStream,
     synth::{SpeechSession, SynthesisRequest, Synthesizer, SynthesizerInfo},
 };

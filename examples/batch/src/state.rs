@@ -19,13 +19,13 @@ use crate::failure::{Failure, io_failed};
 pub(crate) struct State {
     pub(crate) engine: Engine,
     pub(crate) owner: OwnerId,
-    _held: Held,
+    held: Held,
 }
 
-/// What goes when the state is let go.
+/// What the state is kept in.
 #[derive(Debug)]
 enum Held {
-    Lock { _file: File },
+    Folder { blobs: ObjectBlobStore, records: SqliteStore, _lock: File },
     Scratch { _dir: TempDir },
 }
 
@@ -33,11 +33,11 @@ impl State {
     /// The state in `dir`, for this process alone.
     pub(crate) async fn open(dir: &Path, engine: EngineBuilder) -> Result<Self, Failure> {
         std::fs::create_dir_all(dir).map_err(|e| io_failed("cannot make the state folder", dir, e))?;
-        let file = lock(dir)?;
+        let lock = lock(dir)?;
         let blobs = ObjectBlobStore::filesystem(dir.join("blobs")).await?;
         let records = SqliteStore::open(dir.join("voiceclone.sqlite")).await?;
-        let engine = engine.blobs(blobs).catalog(records.clone()).jobs(records).build()?;
-        Ok(Self { engine, owner: owner()?, _held: Held::Lock { _file: file } })
+        let engine = engine.blobs(blobs.clone()).catalog(records.clone()).jobs(records.clone()).build()?;
+        Ok(Self { engine, owner: owner()?, held: Held::Folder { blobs, records, _lock: lock } })
     }
 
     /// A state that is forgotten: records in memory, recordings in a temporary folder.
@@ -45,7 +45,15 @@ impl State {
         let failed = |e| Error::unexpected("a temporary folder cannot be made").with_source(e);
         let dir = tempfile::Builder::new().prefix("voiceclone-").tempdir().map_err(failed)?;
         let engine = engine.blobs(ObjectBlobStore::filesystem(dir.path()).await?).build()?;
-        Ok(Self { engine, owner: owner()?, _held: Held::Scratch { _dir: dir } })
+        Ok(Self { engine, owner: owner()?, held: Held::Scratch { _dir: dir } })
+    }
+
+    /// Waits for what the stores still do. Nothing is lost without it; the folder is only left tidier.
+    pub(crate) async fn close(self) {
+        if let Held::Folder { blobs, records, .. } = self.held {
+            blobs.close().await;
+            records.close().await;
+        }
     }
 }
 
