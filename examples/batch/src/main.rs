@@ -1,2 +1,60 @@
-//! Batch runner.
-fn main() {}
+//! The command line of voiceclone: one text, or a manifest of many, spoken in the voice of a recording.
+//!
+//! Thin on purpose: arguments become verbs of the engine, and what the engine answers becomes files, tables and exit codes.
+mod cli;
+mod consent;
+mod failure;
+mod inspect;
+mod manifest;
+mod names;
+mod output;
+mod plan;
+mod prepare;
+mod progress;
+mod providers;
+mod quality;
+mod recordings;
+mod report;
+mod run;
+mod say;
+mod stand_in;
+mod state;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::{
+    cli::{Cli, Command},
+    failure::Failure,
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = tokio::runtime::Runtime::new().map_err(Failure::from).and_then(|rt| rt.block_on(perform(cli.command)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell(cli.verbose);
+            failure.exit_code()
+        }
+    }
+}
+
+async fn perform(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Say(args) => unless_interrupted(say::say(args)).await,
+        Command::Prepare(args) => unless_interrupted(prepare::prepare(args)).await,
+        Command::Inspect(args) => unless_interrupted(inspect::inspect(args)).await,
+        Command::Run(args) => run::run(args).await,
+    }
+}
+
+/// Dropping the work removes its temporary files, which a signal's own ending would leave.
+async fn unless_interrupted(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+    }
+}

@@ -1,0 +1,33 @@
+//! `prepare`: the clean clip that a voice is made from, as a file.
+use std::path::Path;
+
+use voiceclone_core::{
+    Error, Result,
+    audio::{AudioBody, Container, RawAudio},
+    domain::ClipProfile,
+    preprocess::Preprocessor as _,
+};
+
+use crate::{cli::PrepareArgs, failure::Failure, output, providers, quality, terminal};
+
+/// A recording as its file has it.
+pub(crate) fn recording(path: &Path) -> Result<RawAudio> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let audio = RawAudio::new(AudioBody::from_file(path)?);
+    Ok(name.into_iter().fold(audio, RawAudio::declared))
+}
+
+/// Writes the clip and prints what was measured.
+pub(crate) async fn prepare(args: PrepareArgs) -> Result<(), Failure> {
+    if output::container(&args.output)? != Container::Wav {
+        return Err(Failure::Usage(format!("clips are WAV; {} must end in .wav", args.output.display())));
+    }
+    output::check_folder(&args.output)?;
+    let prepared = providers::preprocessor().process(recording(&args.input)?, &ClipProfile::master()).await?;
+    terminal::out(quality::table(&prepared.quality));
+    let clip = prepared.clip.ok_or_else(|| Error::invalid(prepared.quality.rejections().join(" ")))?;
+    output::write(clip.body, &args.output).await?;
+    let seconds = clip.duration.as_secs_f64();
+    terminal::out(format_args!("{}: {seconds:.1} s, {} Hz", args.output.display(), clip.format.sample_rate()));
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! Where providers are made, and the only file that knows which there are.
+use voiceclone_core::{
+    Result,
+    engine::{Engine, EngineBuilder, Provider},
+    id::ProviderId,
+    synth::SynthesizerInfo,
+};
+use voiceclone_local::preprocess::LocalPreprocessor;
+
+use crate::stand_in::Tones;
+
+/// Which provider speaks. Shared by every command that speaks.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProviderArgs {}
+
+/// An engine with its providers, without stores.
+pub(crate) fn engine(_: &ProviderArgs) -> Result<EngineBuilder> {
+    Ok(Engine::builder().preprocessor(preprocessor()).provider(Provider::new("builtin", Tones::new()?)?))
+}
+
+/// Who cleans and measures recordings.
+pub(crate) fn preprocessor() -> LocalPreprocessor {
+    LocalPreprocessor::new()
+}
+
+/// The provider that speaks, in a few words.
+pub(crate) fn describe(engine: &Engine, speaker: &ProviderId) -> String {
+    let info = engine.providers().find(|(id, _)| *id == speaker).map(|(_, info)| info);
+    info.map_or_else(|| speaker.to_string(), |info| named(speaker, info))
+}
+
+fn named(id: &ProviderId, info: &SynthesizerInfo) -> String {
+    let name = if id.as_str() == info.name { id.to_string() } else { format!("{id} ({})", info.name) };
+    info.model.iter().fold(name, |name, model| format!("{name}, {model}"))
+}

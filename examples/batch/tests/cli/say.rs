@@ -1,0 +1,144 @@
+//! `say`, `prepare` and `inspect`.
+use std::{
+    fs,
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::harness::{Bench, samples, wav};
+
+const SAY: [&str; 4] = ["say", "--sample", "voice.wav", "--i-have-consent"];
+
+fn say<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    [SAY.as_slice(), args].concat()
+}
+
+#[test]
+fn a_text_becomes_a_file_with_a_report_and_nothing_else_is_left() {
+    let bench = Bench::new();
+    let answer = bench.call(say(&["--text", "Good morning, and welcome.", "--out", "hello.wav"]));
+    answer.assert_code(0);
+    for words in ["recording: good", "13.9 seconds of speech", "hello.wav: ", "real-time factor: ", "provider: builtin"]
+    {
+        assert!(answer.stdout.contains(words), "{words:?} is not in {}", answer.stdout);
+    }
+    assert_eq!(answer.stderr, "", "no bar where there is no terminal");
+    let spoken = samples(&bench.path("hello.wav"));
+    assert!(spoken.len() > 6_000, "{} samples", spoken.len());
+    assert!(bench.files("tmp").is_empty(), "{:?}", bench.files("tmp"));
+    assert_eq!(bench.files("").len(), 2, "{:?}", bench.files(""));
+}
+
+#[test]
+fn the_same_text_comes_from_an_argument_a_file_and_standard_input() {
+    let bench = Bench::new();
+    let text = "One text, three ways.";
+    bench.write("text.txt", text);
+    bench.call(say(&["--text", text, "--out", "a.wav"])).assert_code(0);
+    bench.call(say(&["--text-file", "text.txt", "--out", "b.wav"])).assert_code(0);
+    let mut command = bench.command(say(&["--text", "-", "--out", "c.wav"]));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    let spoken = samples(&bench.path("a.wav"));
+    assert_eq!(samples(&bench.path("b.wav")), spoken);
+    assert_eq!(samples(&bench.path("c.wav")), spoken);
+}
+
+#[test]
+fn speed_and_format_are_followed() {
+    let bench = Bench::new();
+    let text = "Slow and steady wins the race.";
+    bench.call(say(&["--text", text, "--out", "plain.wav"])).assert_code(0);
+    bench.call(say(&["--text", text, "--out", "slow.wav", "--speed", "0.5"])).assert_code(0);
+    bench.call(say(&["--text", text, "--out", "plain.FLAC"])).assert_code(0);
+    let (plain, slow) = (samples(&bench.path("plain.wav")).len(), samples(&bench.path("slow.wav")).len());
+    assert!(slow > plain * 3 / 2, "{slow} samples at half speed, {plain} at full");
+    assert!(fs::read(bench.path("plain.FLAC")).unwrap().starts_with(b"fLaC"));
+}
+
+#[test]
+fn without_consent_the_statement_is_shown_and_nothing_is_written() {
+    let bench = Bench::new();
+    let answer = bench.call(["say", "--sample", "voice.wav", "--text", "Hello.", "--out", "hello.wav"]);
+    answer.assert_code(2).assert_says("I am the person in this recording").assert_says("--i-have-consent");
+    assert!(!bench.path("hello.wav").exists());
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_with_the_right_code_and_no_file() {
+    let bench = Bench::new();
+    bench.write("text.wav", "these are words");
+    let cases: [(&[&str], i32, &str); 8] = [
+        (&["--text", "Hello.", "--out", "x.mp3"], 2, "must end in .wav or .flac"),
+        (&["--text", "Hello.", "--out", "none/x.wav"], 2, "there is no folder none"),
+        (&["--out", "x.wav"], 2, "--text"),
+        (&["--text", "a", "--text-file", "b", "--out", "x.wav"], 2, "cannot be used with"),
+        (&["--text", " \n", "--out", "x.wav"], 1, "only white space"),
+        (&["--text-file", "missing.txt", "--out", "x.wav"], 1, "missing.txt"),
+        (&["--text", "Hello.", "--out", "x.wav", "--speed", "40"], 1, "the speaking rate is 40"),
+        (&["--text", "Hallo.", "--out", "x.wav", "--language", "tlh"], 1, "tlh"),
+    ];
+    for (args, code, words) in cases {
+        bench.call(say(args)).assert_code(code).assert_says(words);
+    }
+    let other = bench.call(["say", "--sample", "text.wav", "--i-have-consent", "--text", "Hi.", "--out", "x.wav"]);
+    other.assert_code(1).assert_says("this is text");
+    let gone = bench.call(["say", "--sample", "gone.wav", "--i-have-consent", "--text", "Hi.", "--out", "x.wav"]);
+    gone.assert_code(1).assert_says("gone.wav");
+    assert!(bench.files("tmp").is_empty());
+    assert_eq!(bench.files("").len(), 2, "the two inputs and no output: {:?}", bench.files(""));
+}
+
+#[test]
+fn errors_are_a_sentence_and_advice_and_verbose_adds_the_causes() {
+    let bench = Bench::new();
+    let args = ["inspect", "gone.wav"];
+    let plain = bench.call(args);
+    plain.assert_code(1).assert_says("error: the file cannot be opened: gone.wav\nCorrect the");
+    assert!(!plain.stderr.contains("cause:") && !plain.stderr.contains("Error {"), "{}", plain.stderr);
+    bench.call(args.into_iter().chain(["-v"])).assert_code(1).assert_says("cause: ").assert_says("os error 2");
+}
+
+#[test]
+fn a_clip_is_prepared_and_measured() {
+    let bench = Bench::new();
+    bench.call(["prepare", "voice.wav", "clip.wav"]).assert_code(0);
+    let (clip, original) = (samples(&bench.path("clip.wav")).len(), samples(&bench.path("voice.wav")).len());
+    assert!(clip > original * 8 / 10 && clip <= original, "{clip} of {original} samples");
+    bench.call(["prepare", "voice.wav", "clip.flac"]).assert_code(2).assert_says("must end in .wav");
+
+    let answer = bench.call(["inspect", "clip.wav", "--json"]);
+    let report: Value = serde_json::from_str(&answer.assert_code(0).stdout).unwrap();
+    assert_eq!(report["verdict"], "ok");
+    let loudness = report["findings"].as_array().unwrap().iter().find(|f| f["measure"] == "loudness").unwrap();
+    assert!((loudness["value"].as_f64().unwrap() + 20.0).abs() < 0.5, "{loudness}");
+}
+
+#[test]
+fn a_rejected_recording_is_reported_and_fails() {
+    let bench = Bench::new();
+    bench.write("silent.wav", wav(&vec![0; 80_000]));
+    let inspected = bench.call(["inspect", "silent.wav"]);
+    assert!(inspected.assert_code(1).stdout.contains("REJECT"), "{}", inspected.stdout);
+    bench.call(["prepare", "silent.wav", "clip.wav"]).assert_code(1).assert_says("The recording is silent.");
+    assert!(!bench.path("clip.wav").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_takes_the_unfinished_work_away() {
+    use std::io::{BufRead as _, BufReader};
+    let bench = Bench::new();
+    bench.write("long.txt", "A sentence of some length to be spoken. ".repeat(4_000));
+    let mut command = bench.command(say(&["--text-file", "long.txt", "--out", "long.wav"]));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    // The report of the recording comes before the speech.
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(bench.files("tmp").is_empty(), "{:?}", bench.files("tmp"));
+    assert_eq!(bench.files("").len(), 2, "{:?}", bench.files(""));
+}
