@@ -21,18 +21,30 @@ mod stand_in;
 mod state;
 mod terminal;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser as _;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use self::{
     cli::{Cli, Command},
     failure::Failure,
 };
 
+/// How long work that cannot be dropped, such as a write in progress, may hold up the end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done = tokio::runtime::Runtime::new().map_err(Failure::from).and_then(|rt| rt.block_on(perform(cli.command)));
+    // Removed when nothing can write into it any more.
+    let mut scratch = None;
+    let done = Runtime::new().map_err(Failure::from).and_then(|runtime| {
+        let done = runtime.block_on(perform(cli.command, &mut scratch));
+        runtime.shutdown_timeout(PATIENCE);
+        done
+    });
+    drop(scratch);
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -42,9 +54,9 @@ fn main() -> ExitCode {
     }
 }
 
-async fn perform(command: Command) -> Result<(), Failure> {
+async fn perform(command: Command, scratch: &mut Option<TempDir>) -> Result<(), Failure> {
     match command {
-        Command::Say(args) => unless_interrupted(say::say(args)).await,
+        Command::Say(args) => unless_interrupted(say::say(args, scratch)).await,
         Command::Prepare(args) => unless_interrupted(prepare::prepare(args)).await,
         Command::Inspect(args) => unless_interrupted(inspect::inspect(args)).await,
         Command::Run(args) => run::run(args).await,

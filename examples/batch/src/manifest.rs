@@ -50,19 +50,12 @@ struct Row {
     name: Option<String>,
     language: Option<String>,
     speed: Option<f32>,
-    format: Option<Format>,
+    format: Option<String>,
     consent_subject: Option<String>,
 }
 
 const COLUMNS: [&str; 7] = ["sample", "text", "name", "language", "speed", "format", "consent_subject"];
 const REQUIRED: [&str; 2] = ["sample", "text"];
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Format {
-    Wav,
-    Flac,
-}
 
 type Numbered<T> = (u64, T);
 type Problems = Vec<Numbered<String>>;
@@ -107,21 +100,73 @@ fn json_rows(text: &str) -> Result<Vec<Numbered<Row>>, Problems> {
 
 fn csv_rows(text: &str) -> Result<Vec<Numbered<Row>>, Problems> {
     let whole = |why: String| vec![(1, why)];
-    if text.matches('"').count() % 2 == 1 {
-        return Err(whole("a quoted field is not closed, here or in a later line".to_owned()));
-    }
+    check_quotes(text).map_err(|problem| vec![problem])?;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let header = reader.headers().map_err(|e| whole(e.to_string()))?.clone();
     check_header(&header).map_err(whole)?;
-    let rows = reader.into_records().map(|record| match record {
-        Ok(record) => {
-            let number = record.position().map_or(0, csv::Position::line);
-            let row = record.deserialize(Some(&header));
-            row.map(|row| (number, row)).map_err(|e| (number, explain(&e, &header)))
-        }
-        Err(e) => Err((e.position().map_or(0, csv::Position::line), explain(&e, &header))),
+    let mut lines = LineCounter { text, at: 0, line: 1 };
+    let rows = reader.into_records().map(|record| {
+        let position = record.as_ref().map_or_else(csv::Error::position, StringRecord::position);
+        let number = lines.line_of(position.map_or(0, csv::Position::byte));
+        let row = record.and_then(|record| record.deserialize(Some(&header)));
+        row.map(|row| (number, row)).map_err(|e| (number, explain(&e, &header)))
     });
     all_or_problems(rows)
+}
+
+/// Where a reader of CSV is.
+#[derive(Clone, Copy)]
+enum At {
+    FieldStart,
+    Plain,
+    /// In quotes that were opened in this line.
+    Quoted(u64),
+    /// After a quote that closes the field or is the first of two.
+    Closed(u64),
+}
+
+/// Refuses what the reader would repair: quotes that are not closed, not doubled, or not around the whole field. A text
+/// would lose them, or take in the lines after it.
+fn check_quotes(text: &str) -> Result<(), Numbered<String>> {
+    let (mut at, mut line) = (At::FieldStart, 1);
+    for c in text.chars() {
+        at = match (at, c) {
+            (At::FieldStart, '"') => At::Quoted(line),
+            (At::Quoted(opened), '"') => At::Closed(opened),
+            (At::Closed(opened), '"') | (At::Quoted(opened), _) => At::Quoted(opened),
+            (_, ',' | '\r' | '\n') => At::FieldStart,
+            (At::FieldStart | At::Plain, c) if c != '"' => At::Plain,
+            _ => {
+                let advice = "put the whole field in quotes and double each quote inside it";
+                return Err((line, format!("a quote is in the wrong place: {advice}")));
+            }
+        };
+        line += u64::from(c == '\n');
+    }
+    match at {
+        At::Quoted(opened) => Err((opened, "the quoted field that begins here is not closed".to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// Line numbers of places that come in order. The reader's own are one short after Windows line ends.
+struct LineCounter<'a> {
+    text: &'a str,
+    at: usize,
+    line: u64,
+}
+
+impl LineCounter<'_> {
+    /// The line of the first character from `byte` on that ends no line.
+    fn line_of(&mut self, byte: u64) -> u64 {
+        let byte = usize::try_from(byte).unwrap_or(usize::MAX);
+        let rest = self.text.as_bytes().iter().enumerate().skip(self.at);
+        for (at, c) in rest.take_while(|(at, c)| *at < byte || matches!(c, b'\r' | b'\n')) {
+            self.at = at + 1;
+            self.line += u64::from(*c == b'\n');
+        }
+        self.line
+    }
 }
 
 fn check_header(header: &StringRecord) -> Result<(), String> {
@@ -202,9 +247,10 @@ fn check_row(row: Row, number: u64, ordinal: u64, base: &Path) -> Result<Line, S
     if subject.trim().is_empty() {
         return Err("the consent_subject is empty; leave it out or name the person in the recording".to_owned());
     }
-    let container = match row.format {
-        None | Some(Format::Wav) => Container::Wav,
-        Some(Format::Flac) => Container::Flac,
+    let container = match row.format.as_deref() {
+        None | Some("wav") => Container::Wav,
+        Some("flac") => Container::Flac,
+        Some(other) => return Err(format!("there is no format {other:?}; there are wav and flac")),
     };
     Ok(Line { number, sample, text, name, container, language: row.language, speed: row.speed, subject })
 }

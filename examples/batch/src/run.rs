@@ -33,8 +33,8 @@ use crate::{
     terminal,
 };
 
-/// Blobs that no record names are swept when they are older than any attempt takes.
-const SWEEP_GRACE: Duration = Duration::from_hours(1);
+/// The lock keeps every other writer out, so a blob without a record is what a killed run left, however young.
+const SWEEP_GRACE: Duration = Duration::ZERO;
 /// After a kill, the lines in progress wait this long before they are taken up again.
 const LEASE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(250);

@@ -2,6 +2,7 @@
 use std::time::Instant;
 
 use futures_util::TryStreamExt as _;
+use tempfile::TempDir;
 use tokio::io::AsyncReadExt as _;
 use voiceclone_core::{
     Error, Result,
@@ -18,17 +19,18 @@ use crate::{
     output,
     progress::Progress,
     providers, quality,
-    state::State,
+    state::{self, State},
     terminal,
 };
 
 /// Speaks, writes and tells.
-pub(crate) async fn say(args: SayArgs) -> Result<(), Failure> {
+pub(crate) async fn say(args: SayArgs, scratch: &mut Option<TempDir>) -> Result<(), Failure> {
     consent::require(args.consent.i_have_consent)?;
     let container = output::container(&args.out)?;
     output::check_folder(&args.out)?;
     let text = read(&args.text).await?;
-    let state = State::scratch(providers::engine(&args.provider)?).await?;
+    let dir = scratch.insert(state::scratch_folder()?);
+    let state = State::in_scratch(dir.path(), providers::engine(&args.provider)?).await?;
     let _worker = state.engine.start_worker(WorkerConfig::default());
 
     let sample = ingest(&state, &args).await?;

@@ -19,14 +19,15 @@ use crate::failure::{Failure, io_failed};
 pub(crate) struct State {
     pub(crate) engine: Engine,
     pub(crate) owner: OwnerId,
-    held: Held,
+    /// What is behind it; nothing for a state that is forgotten.
+    kept: Option<Kept>,
 }
 
-/// What the state is kept in.
 #[derive(Debug)]
-enum Held {
-    Folder { blobs: ObjectBlobStore, records: SqliteStore, _lock: File },
-    Scratch { _dir: TempDir },
+struct Kept {
+    blobs: ObjectBlobStore,
+    records: SqliteStore,
+    _lock: File,
 }
 
 impl State {
@@ -37,24 +38,28 @@ impl State {
         let blobs = ObjectBlobStore::filesystem(dir.join("blobs")).await?;
         let records = SqliteStore::open(dir.join("voiceclone.sqlite")).await?;
         let engine = engine.blobs(blobs.clone()).catalog(records.clone()).jobs(records.clone()).build()?;
-        Ok(Self { engine, owner: owner()?, held: Held::Folder { blobs, records, _lock: lock } })
+        Ok(Self { engine, owner: owner()?, kept: Some(Kept { blobs, records, _lock: lock }) })
     }
 
-    /// A state that is forgotten: records in memory, recordings in a temporary folder.
-    pub(crate) async fn scratch(engine: EngineBuilder) -> Result<Self> {
-        let failed = |e| Error::unexpected("a temporary folder cannot be made").with_source(e);
-        let dir = tempfile::Builder::new().prefix("voiceclone-").tempdir().map_err(failed)?;
-        let engine = engine.blobs(ObjectBlobStore::filesystem(dir.path()).await?).build()?;
-        Ok(Self { engine, owner: owner()?, held: Held::Scratch { _dir: dir } })
+    /// A state that is forgotten: records in memory, recordings in `dir`, which the caller removes.
+    pub(crate) async fn in_scratch(dir: &Path, engine: EngineBuilder) -> Result<Self> {
+        let engine = engine.blobs(ObjectBlobStore::filesystem(dir).await?).build()?;
+        Ok(Self { engine, owner: owner()?, kept: None })
     }
 
     /// Waits for what the stores still do. Nothing is lost without it; the folder is only left tidier.
     pub(crate) async fn close(self) {
-        if let Held::Folder { blobs, records, .. } = self.held {
-            blobs.close().await;
-            records.close().await;
+        if let Some(kept) = self.kept {
+            kept.blobs.close().await;
+            kept.records.close().await;
         }
     }
+}
+
+/// A temporary folder, removed when it is dropped.
+pub(crate) fn scratch_folder() -> Result<TempDir> {
+    let failed = |e| Error::unexpected("a temporary folder cannot be made").with_source(e);
+    tempfile::Builder::new().prefix("voiceclone-").tempdir().map_err(failed)
 }
 
 /// All records of one state have one owner: the command line knows no users.
