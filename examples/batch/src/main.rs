@@ -17,7 +17,6 @@ mod recordings;
 mod report;
 mod run;
 mod say;
-mod stand_in;
 mod state;
 mod terminal;
 

@@ -5,9 +5,7 @@ use voiceclone_core::{
     id::ProviderId,
     synth::SynthesizerInfo,
 };
-use voiceclone_local::preprocess::LocalPreprocessor;
-
-use crate::stand_in::Tones;
+use voiceclone_local::{Builtin, LocalPreprocessor};
 
 /// Which provider speaks. Shared by every command that speaks.
 #[derive(Debug, clap::Args)]
@@ -15,7 +13,7 @@ pub(crate) struct ProviderArgs {}
 
 /// An engine with its providers, without stores.
 pub(crate) fn engine(_: &ProviderArgs) -> Result<EngineBuilder> {
-    Ok(Engine::builder().preprocessor(preprocessor()).provider(Provider::new("builtin", Tones::new()?)?))
+    Ok(Engine::builder().preprocessor(preprocessor()).provider(Provider::new("builtin", Builtin::load()?)?))
 }
 
 /// Who cleans and measures recordings.
