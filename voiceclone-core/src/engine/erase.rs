@@ -1,9 +1,13 @@
 //! Removing a voice with everything made of it. Every step may be repeated, so an interrupted erasure is simply resumed.
+use std::collections::BTreeSet;
+
 use futures_util::TryStreamExt as _;
 
-use super::{Engine, JobHandle, Parts, keys};
+use super::{
+    Engine, JobHandle, Parts, enroll::is_clone_of, keys, segments::cache_folder,
+};
 use crate::{
-    domain::{Job, JobOutput, JobSpec, NewJob, SampleState, Voice, VoiceSample},
+    domain::{Job, JobOutput, JobSpec, JobState, NewJob, SampleState, Voice, VoiceSample},
     error::{Error, ErrorKind, Result, Retry},
     id::{IdempotencyKey, OwnerId, ProviderId, SampleId, VoiceId},
     speak::VoiceTarget,
@@ -21,7 +25,12 @@ impl Engine {
         self.0.change_voice(owner, voice, |voice| Ok(voice.deleted())).await?;
         self.0.clips.clear();
         let job = NewJob::new(owner.clone(), JobSpec::Erase { voice }).with_max_attempts(20);
-        self.enqueue(job.with_key(IdempotencyKey::new(voice.to_string())?)).await
+        let erasure = self.enqueue(job.clone().with_key(IdempotencyKey::new(voice.to_string())?)).await?;
+        match self.job(owner, erasure.id()).await?.state {
+            // It gave up, for a provider that was gone too long. Asking again tries again.
+            JobState::Failed | JobState::Cancelled => self.enqueue(job).await,
+            _ => Ok(erasure),
+        }
     }
 }
 
@@ -29,6 +38,9 @@ impl Parts {
     pub(crate) async fn erase(&self, owner: &OwnerId, id: VoiceId) -> Result<JobOutput> {
         let voice = self.change_voice(owner, id, |voice| Ok(voice.deleted())).await?;
         let mut blobs = self.erase_speech(owner, &voice).await?;
+        if let Some(cache) = &self.cache {
+            cache.forget(&cache_folder(id)).await?;
+        }
         let providers = self.remove_clones(&voice).await?;
         for sample in &voice.samples {
             if !self.used_elsewhere(owner, &voice, *sample).await? {
@@ -64,14 +76,21 @@ impl Parts {
     async fn remove_clones(&self, voice: &Voice) -> Result<Vec<ProviderId>> {
         let mut removed = Vec::new();
         for (id, binding) in &voice.bindings {
-            let Some(clone) = &binding.voice else { continue };
             let cloner = self.providers.iter().find(|p| p.id == *id).and_then(|p| p.cloner.as_ref());
             let cloner = cloner.ok_or_else(|| {
                 Error::new(ErrorKind::Config, format!("a clone at {id} cannot be removed: it is not plugged in"))
                     .with_retry(Retry::After(None))
             })?;
-            cloner.remove(clone).await?;
-            removed.push(id.clone());
+            // By name, too: an enrolment whose answer was lost left no id, and a stale clone may have outlived its binding.
+            let named: Vec<_> = cloner.list().try_collect().await?;
+            let ours = named.into_iter().filter(|clone| is_clone_of(voice.id, clone)).map(|clone| clone.id);
+            let clones: BTreeSet<_> = ours.chain(binding.voice.clone()).collect();
+            for clone in &clones {
+                cloner.remove(clone).await?;
+            }
+            if !clones.is_empty() {
+                removed.push(id.clone());
+            }
         }
         Ok(removed)
     }
@@ -104,7 +123,7 @@ impl Parts {
     }
 }
 
-fn redact(mut sample: VoiceSample) -> Result<VoiceSample> {
+pub(super) fn redact(mut sample: VoiceSample) -> Result<VoiceSample> {
     if sample.state() != SampleState::Deleted {
         sample = sample.transition(SampleState::Deleted)?;
         sample.consent = sample.consent.redacted(chrono::Utc::now());

@@ -70,6 +70,11 @@ impl<'a> Wanted<'a> {
     }
 }
 
+/// Names the clips of a voice as a provider takes them.
+pub(crate) fn clips_fingerprint(ready: &ReadyVoice, provider: &Plugged) -> Fingerprint {
+    Wanted::of(ready, provider).fingerprint()
+}
+
 impl Parts {
     /// The voice as `provider` takes it.
     pub(crate) async fn voice_ref(&self, ready: &ReadyVoice, provider: &Plugged, permit: &Permit) -> Result<VoiceRef> {
