@@ -3,9 +3,7 @@ use std::collections::BTreeSet;
 
 use futures_util::TryStreamExt as _;
 
-use super::{
-    Engine, JobHandle, Parts, enroll::is_clone_of, keys, segments::cache_folder,
-};
+use super::{Engine, JobHandle, Parts, enroll::is_clone_of, keys, segments::cache_folder};
 use crate::{
     domain::{Job, JobOutput, JobSpec, JobState, NewJob, SampleState, Voice, VoiceSample},
     error::{Error, ErrorKind, Result, Retry},
@@ -84,11 +82,11 @@ impl Parts {
             // By name, too: an enrolment whose answer was lost left no id, and a stale clone may have outlived its binding.
             let named: Vec<_> = cloner.list().try_collect().await?;
             let ours = named.into_iter().filter(|clone| is_clone_of(voice.id, clone)).map(|clone| clone.id);
-            let clones: BTreeSet<_> = ours.chain(binding.voice.clone()).collect();
-            for clone in &clones {
+            let known: BTreeSet<_> = ours.chain(binding.voice.clone()).collect();
+            for clone in &known {
                 cloner.remove(clone).await?;
             }
-            if !clones.is_empty() {
+            if !known.is_empty() {
                 removed.push(id.clone());
             }
         }

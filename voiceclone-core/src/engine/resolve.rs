@@ -70,7 +70,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Names the clips of a voice as a provider takes them.
+/// Names the clips that `provider` is given of a voice.
 pub(crate) fn clips_fingerprint(ready: &ReadyVoice, provider: &Plugged) -> Fingerprint {
     Wanted::of(ready, provider).fingerprint()
 }

@@ -10,7 +10,9 @@ use voiceclone_core::{
     testkit::fakes::{Ended, Fault, RecordingObserver, ToneSynthesizer, When},
 };
 
-use crate::support::{Stores, THREE, alice, hear, prepared, provider, saying, unavailable, upload};
+use crate::support::{
+    Stores, THREE, alice, hear, prepared, provider, saying, sentence_by_sentence, unavailable, upload,
+};
 
 /// Bytes of one character: 1,600 samples of 16 bits.
 const CHARACTER: usize = 3_200;
@@ -151,9 +153,7 @@ async fn what_cannot_be_spoken_is_refused_before_the_provider_is_asked() {
         assert_eq!(engine.speak(&alice(), request.clone()).await.unwrap_err().kind(), kind);
         assert_eq!(engine.submit(&alice(), request, None).await.unwrap_err().kind(), kind);
     }
-    let engine = Stores::new().builder().limits(
-        crate::support::sentence_by_sentence().with(|limits| limits.max_text_chars = 100),
-    );
+    let engine = Stores::new().builder().limits(sentence_by_sentence().with(|limits| limits.max_text_chars = 100));
     let engine = engine.provider(provider("tone", &tone)).build().unwrap();
     let error = engine.speak(&alice(), long).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);

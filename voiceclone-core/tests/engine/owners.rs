@@ -11,6 +11,10 @@ use voiceclone_core::{
 
 use crate::support::{Stores, THREE, alice, ended, hear, prepared, saying, upload};
 
+fn gone<T>(verb: &str, outcome: Result<T>) {
+    assert_eq!(outcome.err().map(|e| e.kind()), Some(ErrorKind::NotFound), "{verb}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_verb_answers_another_owner_as_if_there_were_nothing() {
     let (stores, account) = (Stores::new(), FakeAccount::new());
@@ -21,9 +25,6 @@ async fn every_verb_answers_another_owner_as_if_there_were_nothing() {
     let by_sample = || SpeakRequest::new(sample, THREE).unwrap();
     let before = (stores.keys().await, account.voices());
 
-    fn gone<T>(verb: &str, outcome: Result<T>) {
-        assert_eq!(outcome.err().map(|e| e.kind()), Some(ErrorKind::NotFound), "{verb}");
-    }
     gone("sample", engine.sample(&bob, sample).await);
     gone("voice", engine.voice(&bob, voice).await);
     gone("create_voice", engine.create_voice(&bob, "mine", &[sample]).await);

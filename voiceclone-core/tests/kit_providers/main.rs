@@ -1,4 +1,6 @@
 //! The suites of the provider seams keep their word: the fakes pass every case, and a provider with one fault fails one.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 mod faulty_cloner;
 mod faulty_marker;
 mod faulty_preprocessor;
