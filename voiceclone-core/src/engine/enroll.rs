@@ -35,6 +35,11 @@ fn clone_name(voice: VoiceId, clips: &Fingerprint) -> String {
     format!("{voice}-{}", clips.as_str().get(..12).unwrap_or(clips.as_str()))
 }
 
+/// True of a clone of this voice, of whichever clips.
+pub(crate) fn is_clone_of(voice: VoiceId, clone: &ProviderVoice) -> bool {
+    clone.name.strip_prefix(&voice.to_string()).is_some_and(|rest| rest.starts_with('-'))
+}
+
 /// One clone to be made.
 struct Making<'a> {
     voice: &'a Voice,
@@ -138,6 +143,10 @@ impl Parts {
         let unknown = matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::Protocol);
         if unknown && let Some(found) = find_by_name(making).await? {
             return Ok(found);
+        }
+        // The provider may still be at it: the binding stays pending, and is looked for again before it is asked again.
+        if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Protocol) {
+            return Err(error);
         }
         self.change_binding(making, |binding| {
             let mut failed = binding.transition(BindingState::Failed)?;

@@ -1,14 +1,15 @@
 //! Removing a voice with everything made of it. Every step may be repeated, so an interrupted erasure is simply resumed.
+use std::collections::BTreeSet;
+
 use futures_util::TryStreamExt as _;
 
-use super::{Engine, JobHandle, Parts, keys, records::ReadyVoice, resolve::clips_fingerprint};
+use super::{Engine, JobHandle, Parts, enroll::is_clone_of, keys, segments::cache_folder};
 use crate::{
-    domain::{Job, JobOutput, JobSpec, NewJob, SampleState, Voice, VoiceSample},
+    domain::{Job, JobOutput, JobSpec, JobState, NewJob, SampleState, Voice, VoiceSample},
     error::{Error, ErrorKind, Result, Retry},
     id::{IdempotencyKey, OwnerId, ProviderId, SampleId, VoiceId},
     speak::VoiceTarget,
     store::{BlobKey, JobQuery, PageQuery},
-    synth::VoiceRef,
 };
 
 impl Engine {
@@ -22,7 +23,12 @@ impl Engine {
         self.0.change_voice(owner, voice, |voice| Ok(voice.deleted())).await?;
         self.0.clips.clear();
         let job = NewJob::new(owner.clone(), JobSpec::Erase { voice }).with_max_attempts(20);
-        self.enqueue(job.with_key(IdempotencyKey::new(voice.to_string())?)).await
+        let erasure = self.enqueue(job.clone().with_key(IdempotencyKey::new(voice.to_string())?)).await?;
+        match self.job(owner, erasure.id()).await?.state {
+            // It gave up, for a provider that was gone too long. Asking again tries again.
+            JobState::Failed | JobState::Cancelled => self.enqueue(job).await,
+            _ => Ok(erasure),
+        }
     }
 }
 
@@ -30,7 +36,9 @@ impl Parts {
     pub(crate) async fn erase(&self, owner: &OwnerId, id: VoiceId) -> Result<JobOutput> {
         let voice = self.change_voice(owner, id, |voice| Ok(voice.deleted())).await?;
         let mut blobs = self.erase_speech(owner, &voice).await?;
-        self.forget_speech(&voice).await?;
+        if let Some(cache) = &self.cache {
+            cache.forget(&cache_folder(id)).await?;
+        }
         let providers = self.remove_clones(&voice).await?;
         for sample in &voice.samples {
             if !self.used_elsewhere(owner, &voice, *sample).await? {
@@ -63,34 +71,24 @@ impl Parts {
         }
     }
 
-    /// Removes cached speech in this voice, whichever way a provider was given it.
-    async fn forget_speech(&self, voice: &Voice) -> Result<()> {
-        let Some(cache) = &self.cache else { return Ok(()) };
-        let mut samples = Vec::new();
-        for id in &voice.samples {
-            samples.push(self.catalog.sample(&voice.owner, *id).await?);
-        }
-        let ready = ReadyVoice { voice: voice.clone(), samples };
-        for provider in &self.providers {
-            cache.forget(&clips_fingerprint(&ready, provider)).await?;
-        }
-        for clone in voice.bindings.values().filter_map(|b| b.voice.clone()) {
-            cache.forget(&VoiceRef::Provider(clone).fingerprint()).await?;
-        }
-        Ok(())
-    }
-
     async fn remove_clones(&self, voice: &Voice) -> Result<Vec<ProviderId>> {
         let mut removed = Vec::new();
         for (id, binding) in &voice.bindings {
-            let Some(clone) = &binding.voice else { continue };
             let cloner = self.providers.iter().find(|p| p.id == *id).and_then(|p| p.cloner.as_ref());
             let cloner = cloner.ok_or_else(|| {
                 Error::new(ErrorKind::Config, format!("a clone at {id} cannot be removed: it is not plugged in"))
                     .with_retry(Retry::After(None))
             })?;
-            cloner.remove(clone).await?;
-            removed.push(id.clone());
+            // By name, too: an enrolment whose answer was lost left no id, and a stale clone may have outlived its binding.
+            let named: Vec<_> = cloner.list().try_collect().await?;
+            let ours = named.into_iter().filter(|clone| is_clone_of(voice.id, clone)).map(|clone| clone.id);
+            let known: BTreeSet<_> = ours.chain(binding.voice.clone()).collect();
+            for clone in &known {
+                cloner.remove(clone).await?;
+            }
+            if !known.is_empty() {
+                removed.push(id.clone());
+            }
         }
         Ok(removed)
     }
@@ -123,7 +121,7 @@ impl Parts {
     }
 }
 
-fn redact(mut sample: VoiceSample) -> Result<VoiceSample> {
+pub(super) fn redact(mut sample: VoiceSample) -> Result<VoiceSample> {
     if sample.state() != SampleState::Deleted {
         sample = sample.transition(SampleState::Deleted)?;
         sample.consent = sample.consent.redacted(chrono::Utc::now());

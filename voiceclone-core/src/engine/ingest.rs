@@ -1,12 +1,12 @@
 //! An upload on its way in: consent, format and length are checked before a byte is stored.
 use std::path::Path;
 
-use super::{Engine, JobHandle, Parts, keys, records::checked_name};
+use super::{Engine, JobHandle, Parts, erase::redact, keys, records::checked_name};
 use crate::{
     audio::{AudioBody, RawAudio, blocking, probe},
     consent::{Consent, Permit, Purpose},
-    domain::{JobSpec, NewJob, Voice, VoiceSample},
-    error::Result,
+    domain::{JobSpec, NewJob, Voice, VoiceSample, VoiceState},
+    error::{Error, ErrorKind, Result},
     id::{IdempotencyKey, OwnerId, SampleId, VoiceId},
     store::{BlobBody, PutOptions},
 };
@@ -110,8 +110,7 @@ impl Parts {
         let options = PutOptions::default().media_type(clip.format.container().media_type());
         self.blobs.put(&sample.original, BlobBody::from(&upload.audio.body), &options).await?;
         if let Err(error) = self.record(&sample, upload.voice.is_some(), name).await {
-            // The record decides; without it the bytes are nobody's. A failed removal is the sweep's business.
-            let _ = self.blobs.delete(&sample.original).await;
+            self.abandon(&sample, upload.voice.is_none()).await;
             return Err(error);
         }
         Ok(sample)
@@ -124,10 +123,27 @@ impl Parts {
             return self.catalog.insert_voice(&voice).await;
         }
         let add = |mut voice: Voice| {
+            if voice.state() == VoiceState::Deleted {
+                return Err(Error::not_found("voice", voice.id));
+            }
             voice.samples.push(sample.id);
             Ok(voice)
         };
         self.change_voice(&sample.owner, sample.voice, add).await.map(drop)
+    }
+
+    /// Takes back an upload that could not be recorded whole. A record may be there although its store said otherwise.
+    async fn abandon(&self, sample: &VoiceSample, with_voice: bool) {
+        let (owner, mut left) = (&sample.owner, Vec::new());
+        left.extend(self.change_sample(owner, sample.id, redact).await.err());
+        if with_voice {
+            left.extend(self.change_voice(owner, sample.voice, |voice| Ok(voice.deleted())).await.err());
+        }
+        left.extend(self.blobs.delete(&sample.original).await.err());
+        for error in left.into_iter().filter(|e| e.kind() != ErrorKind::NotFound) {
+            // What is left the sweep finds: a recording without bytes is rejected, bytes without a record are removed.
+            tracing::warn!(sample = %sample.id, error = %error.chain(), "a refused upload could not be taken back");
+        }
     }
 
     async fn may_join(&self, owner: &OwnerId, voice: VoiceId, consent: &Consent) -> Result<()> {

@@ -46,7 +46,7 @@ impl JobHandle {
     /// # Errors
     /// `NotFound` if the job is gone.
     pub async fn cancel(&self) -> Result<Job> {
-        self.parts.jobs.cancel(&self.owner, self.id).await
+        self.parts.cancel(&self.owner, self.id).await
     }
 
     /// Waits until the job has ended.
@@ -172,7 +172,7 @@ impl Engine {
     /// # Errors
     /// `NotFound`, also for another owner's job.
     pub async fn cancel(&self, owner: &OwnerId, id: JobId) -> Result<Job> {
-        self.0.jobs.cancel(owner, id).await
+        self.0.cancel(owner, id).await
     }
 
     /// The audio that a job made, or a part of it.
@@ -189,6 +189,13 @@ impl Engine {
 }
 
 impl Parts {
+    async fn cancel(&self, owner: &OwnerId, id: JobId) -> Result<Job> {
+        let job = self.jobs.cancel(owner, id).await?;
+        // No worker will see the end of a job that was waiting. Doing this for one that had ended changes nothing.
+        self.after(&job).await;
+        Ok(job)
+    }
+
     /// Refuses what can be known to fail, before it is queued.
     async fn check_request(&self, owner: &OwnerId, request: &SpeakRequest) -> Result<()> {
         self.check_length(&request.utterance.text)?;

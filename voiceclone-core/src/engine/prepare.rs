@@ -13,10 +13,6 @@ use crate::{
 impl Parts {
     /// Prepares one sample; its record says what came of it.
     pub(crate) async fn prepare(&self, owner: &OwnerId, id: SampleId) -> Result<JobOutput> {
-        let begin = |sample: VoiceSample| match sample.state() {
-            SampleState::Received => sample.transition(SampleState::Processing),
-            _ => Ok(sample),
-        };
         let sample = self.change_sample(owner, id, begin).await?;
         if sample.state() == SampleState::Processing {
             let watch = self.observer.start(&OpInfo::new("prepare", "", None));
@@ -66,7 +62,7 @@ impl Parts {
 
     /// The preparation failed for good: the sample says so, instead of waiting for ever.
     pub(crate) async fn give_up(&self, owner: &OwnerId, id: SampleId, why: &str) -> Result<()> {
-        let sample = self.catalog.sample(owner, id).await?;
+        let sample = self.change_sample(owner, id, begin).await?;
         let reason = format!("The recording could not be prepared: {why}");
         self.end(&sample, SampleState::Rejected, |s| s.rejections = vec![reason.clone()]).await.map(drop)
     }
@@ -93,5 +89,12 @@ impl Parts {
     pub(crate) async fn fetch(&self, key: &BlobKey) -> Result<AudioBody> {
         let reader = self.blobs.get(key, None).await?;
         AudioBody::spool(reader.chunks, u64::MAX).await
+    }
+}
+
+fn begin(sample: VoiceSample) -> Result<VoiceSample> {
+    match sample.state() {
+        SampleState::Received => sample.transition(SampleState::Processing),
+        _ => Ok(sample),
     }
 }

@@ -120,7 +120,7 @@ impl Rendering<'_> {
         let text = text_of(&self.request.utterance.text, &segment)?;
         let characters = text.char_count() as u64;
         let utterance = self.request.utterance.with_text(text);
-        let named = self.speaker.key(&utterance).await?;
+        let named = self.speaker.key(&utterance)?;
         let key = keys::segment(&self.job.owner, self.job.id, named.content())?;
         let rate = self.speaker.format().sample_rate();
         let (samples, warnings) = if let Some(samples) = self.stored(&key).await? {

@@ -6,13 +6,14 @@ use tokio::sync::Mutex;
 use super::{
     Parts,
     records::ReadyVoice,
+    resolve::clips_fingerprint,
     route::{Plugged, raw_format},
 };
 use crate::{
     audio::{AudioFormat, from_s16_bytes},
     consent::Permit,
     error::{Error, ErrorKind, Result, Retry},
-    id::OwnerId,
+    id::{Fingerprint, OwnerId, VoiceId},
     layers::CacheKey,
     mark::Provenance,
     speak::{SpeakRequest, Utterance},
@@ -89,16 +90,19 @@ impl Speaker {
     }
 
     /// Names everything that decides how an utterance sounds.
-    pub(crate) async fn key(&self, utterance: &Utterance) -> Result<CacheKey> {
-        let voice = self.0.voice.lock().await.fingerprint();
-        let model = self.0.provider.synthesizer.info().model.as_deref();
-        CacheKey::new(utterance, &voice, &self.0.provider.id, model, self.0.format)
+    pub(crate) fn key(&self, utterance: &Utterance) -> Result<CacheKey> {
+        let bound = &*self.0;
+        // By the clips and not by the provider's id: a clone that is made again of the same clips sounds the same.
+        let clips = clips_fingerprint(&bound.ready, &bound.provider);
+        let model = bound.provider.synthesizer.info().model.as_deref();
+        let key = CacheKey::new(utterance, &clips, &bound.provider.id, model, bound.format)?;
+        key.in_folder_of(&cache_folder(bound.ready.voice.id))
     }
 
     /// Speaks one utterance: from the cache where there is one, with a new clone where the provider forgot the old one.
     pub(crate) async fn speak(&self, utterance: &Utterance) -> Result<SynthesisStream> {
         let Some(cache) = &self.0.parts.cache else { return self.synthesize(utterance).await };
-        cache.through(&self.key(utterance).await?, || self.synthesize(utterance)).await
+        cache.through(&self.key(utterance)?, || self.synthesize(utterance)).await
     }
 
     async fn synthesize(&self, utterance: &Utterance) -> Result<SynthesisStream> {
@@ -147,7 +151,8 @@ impl Speaker {
     }
 }
 
-fn plausible(utterance: &Utterance, samples: &[f32], rate: u32) -> Result<()> {
+/// Refuses silence, and less sound than the text can take.
+pub(crate) fn plausible(utterance: &Utterance, samples: &[f32], rate: u32) -> Result<()> {
     let incomplete = |why: &str| Err(Error::new(ErrorKind::Protocol, why).with_retry(Retry::After(None)));
     if samples.iter().all(|s| *s == 0.0) {
         return incomplete("the provider finished with nothing but silence");
@@ -160,6 +165,11 @@ fn plausible(utterance: &Utterance, samples: &[f32], rate: u32) -> Result<()> {
         return incomplete("the provider finished with less audio than the text can take");
     }
     Ok(())
+}
+
+/// Where the cache keeps what is said in a voice, of whichever recordings it was made at the time.
+pub(crate) fn cache_folder(voice: VoiceId) -> Fingerprint {
+    Fingerprint::of([voice.as_uuid().as_bytes().as_slice()])
 }
 
 /// The part of `text` that a segment covers, as a text of its own.

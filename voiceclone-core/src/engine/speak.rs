@@ -15,7 +15,7 @@ use super::{
     Engine, Parts,
     join::{Joints, level, loudness, pause_len, trim},
     route::Plugged,
-    segments::{Speaker, Spoken, text_of},
+    segments::{Speaker, Spoken, plausible, text_of},
 };
 use crate::{
     audio::{AudioFormat, EncodedAudio, blocking, frames_to_duration, from_s16_bytes, to_s16_bytes},
@@ -24,7 +24,7 @@ use crate::{
     layers::{Candidate, Watch, begun, first_that_starts},
     mark::{MarkedAudio, Provenance},
     observe::OpInfo,
-    speak::SpeakRequest,
+    speak::{SpeakRequest, Utterance},
     stream::{Summary, SynthesisEvent, SynthesisStream, WordTime},
     text::{Pause, Segment, SpeechText},
 };
@@ -145,17 +145,25 @@ async fn start(speaker: &Speaker, request: &SpeakRequest) -> Result<SynthesisStr
     let Some((first, rest)) = segments.split_first() else {
         return Err(Error::unexpected("a text has no segment"));
     };
-    let head = begun(speaker.speak(&request.utterance.with_text(text_of(text, first)?)).await?).await?;
-    if rest.is_empty() {
-        return Ok(head);
-    }
+    let opening = request.utterance.with_text(text_of(text, first)?);
+    let head = begun(speaker.speak(&opening).await?).await?;
     let mut ahead = JoinSet::new();
     let (send, spoken) = mpsc::channel(speaker.look_ahead());
-    ahead.spawn(speak_ahead(speaker.clone(), request.clone(), rest.to_vec(), send));
-    let rate = head.format().sample_rate();
-    let joined =
-        Joined { rate, frames: 0, pause: first.pause, target: None, summary: Summary::default(), spoken, ahead };
+    if !rest.is_empty() {
+        ahead.spawn(speak_ahead(speaker.clone(), request.clone(), rest.to_vec(), send));
+    }
     let format = head.format();
+    let joined = Joined {
+        rate: format.sample_rate(),
+        opening,
+        is_all: rest.is_empty(),
+        frames: 0,
+        pause: first.pause,
+        target: None,
+        summary: Summary::default(),
+        spoken,
+        ahead,
+    };
     Ok(SynthesisStream::new(format, stream::unfold(At::Head(head, Vec::new(), joined), step)))
 }
 
@@ -179,6 +187,10 @@ async fn speak_ahead(speaker: Speaker, request: SpeakRequest, segments: Vec<Segm
 /// What is joined so far.
 struct Joined {
     rate: u32,
+    /// What the first segment says.
+    opening: Utterance,
+    /// Nothing follows the first segment.
+    is_all: bool,
     frames: u64,
     pause: Pause,
     target: Option<f64>,
@@ -208,6 +220,7 @@ async fn step(at: At) -> Option<(Result<SynthesisEvent>, At)> {
                 Some((Ok(SynthesisEvent::Audio(chunk)), At::Head(head, kept, joined)))
             }
             Ok(SynthesisEvent::Done(summary)) => match joined.after_head(kept, summary).await {
+                Ok(joined) if joined.is_all => Some((Ok(SynthesisEvent::Done(joined.summary)), At::Over)),
                 Ok(joined) => joined.next_segment().await,
                 Err(error) => Some((Err(error), At::Over)),
             },
@@ -223,9 +236,14 @@ async fn step(at: At) -> Option<(Result<SynthesisEvent>, At)> {
 
 impl Joined {
     async fn after_head(mut self, audio: Vec<u8>, summary: Summary) -> Result<Self> {
-        let rate = self.rate;
+        let (rate, opening, is_all) = (self.rate, self.opening.clone(), self.is_all);
         self.frames = audio.len() as u64 / 2;
-        self.target = blocking("measure", move || Ok(loudness(&from_s16_bytes(&audio)?, rate))).await?;
+        let measure = blocking("measure", move || {
+            let samples = from_s16_bytes(&audio)?;
+            plausible(&opening, &samples, rate)?;
+            Ok(if is_all { None } else { loudness(&samples, rate) })
+        });
+        self.target = measure.await?;
         self.summary = summary;
         Ok(self)
     }

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt as _;
 
 use super::{Engine, Parts, keys};
 use crate::{
-    domain::{JobOutput, JobSpec, NewJob, SampleState},
+    domain::{JobOutput, JobSpec, NewJob, SampleState, VoiceSample},
     error::{ErrorKind, Result},
     id::{IdempotencyKey, JobId, OwnerId, SampleId},
     store::{BlobKey, PageQuery},
@@ -53,11 +53,15 @@ impl Engine {
         let mut query = PageQuery::of(owner.clone());
         loop {
             let page = self.0.catalog.samples(&query).await?;
-            for sample in page.items.iter().filter(|s| s.state() == SampleState::Received) {
+            let waiting = |s: &&VoiceSample| matches!(s.state(), SampleState::Received | SampleState::Processing);
+            for sample in page.items.iter().filter(waiting) {
                 let job = NewJob::new(owner.clone(), JobSpec::PrepareSample { sample: sample.id })
                     .with_key(IdempotencyKey::new(sample.id.to_string())?);
                 let ours = job.id;
-                requeued += u64::from(self.enqueue(job).await?.id() == ours);
+                let id = self.enqueue(job).await?.id();
+                requeued += u64::from(id == ours);
+                // A job whose last worker was lost had nobody to tell its sample.
+                self.0.after(&self.job(owner, id).await?).await;
             }
             if page.next.is_none() {
                 return Ok(requeued);

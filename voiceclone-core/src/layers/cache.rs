@@ -51,6 +51,15 @@ impl CacheKey {
         Ok(Self { content, blob, format })
     }
 
+    /// The same key in the folder of `group`, so that everything of one group can be erased by [`SpeechCache::forget`].
+    ///
+    /// # Errors
+    /// Never: both names are plain.
+    pub fn in_folder_of(mut self, group: &Fingerprint) -> Result<Self> {
+        self.blob = BlobKey::new(format!("{}/{}", folder(group), self.content))?;
+        Ok(self)
+    }
+
     /// The hash itself.
     pub const fn content(&self) -> &Fingerprint {
         &self.content

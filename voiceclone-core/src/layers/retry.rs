@@ -213,7 +213,9 @@ impl VoiceCloner for Retried<dyn VoiceCloner> {
     }
 }
 
-async fn first_voice(mut list: BoxStream<Result<ProviderVoice>>) -> Result<BoxStream<Result<ProviderVoice>>> {
+async fn first_voice(list: BoxStream<Result<ProviderVoice>>) -> Result<BoxStream<Result<ProviderVoice>>> {
+    // An empty list has ended here already, and a stream that has ended must not be asked again.
+    let mut list = list.fuse();
     let first = list.try_next().await?;
     Ok(Box::pin(stream::iter(first.map(Ok)).chain(list)))
 }

@@ -49,16 +49,10 @@ impl ClonerFixture {
         voice_like(length, self.cloner.info().clip.sample_rate.unwrap_or(24_000))
     }
 
-    /// A request of a name and a key that nobody used before.
-    fn request(&self, clips: Vec<EncodedAudio>) -> Result<EnrollRequest> {
-        let name = format!("testkit {}", JobId::new());
-        Ok(EnrollRequest::new(permit()?, &name, clips, IdempotencyKey::new(&name)?))
-    }
-
     fn good_request(&self) -> Result<EnrollRequest> {
         let length = self.cloner.info().min_duration.max(Duration::from_secs(6)) + Duration::from_secs(1);
         let clip = self.clip.clone().map_or_else(|| self.sound(length), Ok)?;
-        self.request(vec![clip])
+        request(vec![clip])
     }
 
     async fn enroll(&self, request: &EnrollRequest) -> Checked<Result<ProviderVoice>> {
@@ -81,9 +75,15 @@ impl ClonerFixture {
 
     async fn ensure_refused(&self, clips: Vec<EncodedAudio>, what: &str) -> Checked {
         let before = self.listed().await?.len();
-        ensure_kind(self.enroll(&self.request(clips)?).await?, ErrorKind::InvalidInput, what)?;
+        ensure_kind(self.enroll(&request(clips)?).await?, ErrorKind::InvalidInput, what)?;
         ensure_eq(self.listed().await?.len(), before, &format!("voices after {what}"))
     }
+}
+
+/// A request of a name and a key that nobody used before.
+fn request(clips: Vec<EncodedAudio>) -> Result<EnrollRequest> {
+    let name = format!("testkit {}", JobId::new());
+    Ok(EnrollRequest::new(permit()?, &name, clips, IdempotencyKey::new(&name)?))
 }
 
 fn has(voices: &[ProviderVoice], id: &ProviderVoiceId) -> bool {
@@ -234,7 +234,7 @@ async fn the_same_key_makes_one_voice(f: ClonerFixture) -> Checked {
 async fn as_many_clips_as_offered_are_taken(f: ClonerFixture) -> Checked {
     let one = f.good_request()?;
     let clips = one.clips.iter().cycle().take(f.cloner.info().max_clips.min(20)).cloned().collect();
-    let voice = f.enroll(&f.request(clips)?).await??;
+    let voice = f.enroll(&request(clips)?).await??;
     f.remove(&voice.id).await
 }
 

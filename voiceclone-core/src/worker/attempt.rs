@@ -116,14 +116,15 @@ async fn finish(parts: &SharedParts, config: &WorkerConfig, lease: &Lease, outco
 
 impl crate::engine::Parts {
     /// What a job's end leaves to do. Failing here loses nothing: the sweep does it later.
-    async fn after(&self, job: &Job) {
+    pub(crate) async fn after(&self, job: &Job) {
         if !job.state.is_terminal() {
             return;
         }
         let tidied = match (&job.spec, job.state, &job.error) {
             (JobSpec::Speak { .. }, ..) => self.tidy(job).await.map(drop),
-            (JobSpec::PrepareSample { sample }, JobState::Failed, Some(error)) => {
-                self.give_up(&job.owner, *sample, &error.message).await
+            (JobSpec::PrepareSample { sample }, JobState::Failed | JobState::Cancelled, error) => {
+                let why = error.as_ref().map_or("it was stopped", |error| error.message.as_str());
+                self.give_up(&job.owner, *sample, why).await
             }
             _ => Ok(()),
         };

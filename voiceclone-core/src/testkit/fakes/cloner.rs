@@ -80,7 +80,7 @@ pub enum CloneFault {
     Fails(Error),
     /// Makes the voice, and its answer is lost: `Timeout`.
     LosesAnswer,
-    /// Never answers, and makes nothing.
+    /// Makes the voice, and never answers.
     Hang,
     /// Answers that the training failed, with this reason.
     Rejects(String),
@@ -188,7 +188,10 @@ impl VoiceCloner for FakeCloner {
         match fault {
             None => self.make(request),
             Some(CloneFault::Fails(error)) => Err(error),
-            Some(CloneFault::Hang) => pending().await,
+            Some(CloneFault::Hang) => {
+                self.make(request)?;
+                pending().await
+            }
             Some(CloneFault::LosesAnswer) => {
                 self.make(request)?;
                 Err(Error::new(ErrorKind::Timeout, "the provider did not answer in time"))

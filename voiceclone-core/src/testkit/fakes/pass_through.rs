@@ -101,7 +101,9 @@ fn fit(pcm: &Pcm, profile: &ClipProfile) -> Result<Pcm> {
     let peak = mono.iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
     let ceiling = 10_f64.powf(profile.true_peak_dbtp / 20.0) as f32;
     if peak > ceiling {
-        mono.iter_mut().for_each(|sample| *sample *= ceiling / peak);
+        for sample in &mut mono {
+            *sample *= ceiling / peak;
+        }
     }
     Pcm::new(mono, rate, 1)
 }
