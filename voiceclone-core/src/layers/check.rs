@@ -113,7 +113,12 @@ fn named(error: Error, provider: &str) -> Error {
     error.during("synthesize").with("provider", provider)
 }
 
-fn check_request(info: &SynthesizerInfo, request: &SynthesisRequest) -> Result<()> {
+/// Refuses what `info` denies, as [`CheckLayer`] does. The engine puts that layer around every provider; a provider that is
+/// also called by itself keeps the rule with one call of this.
+///
+/// # Errors
+/// `Unsupported` for an ability that is lacking, `InvalidInput` for a value outside its limits.
+pub fn check_request(info: &SynthesizerInfo, request: &SynthesisRequest) -> Result<()> {
     let capability = &info.capability;
     check_voice(capability, &request.voice)
         .and_then(|()| check_length(request.text(), capability.max_text_chars))

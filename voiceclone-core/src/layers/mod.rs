@@ -24,7 +24,7 @@ mod timeout;
 mod tracing_observer;
 
 pub use cache::{CacheKey, SpeechCache};
-pub use check::CheckLayer;
+pub use check::{CheckLayer, check_request};
 pub(crate) use check::check_utterance;
 pub use fallback::{Candidate, PassedOver, Started, first_that_starts};
 pub(crate) use first_event::begun;
