@@ -12,6 +12,7 @@ use voiceclone_core::{
     Error, Result, async_trait,
     audio::AudioFormat,
     domain::ClipProfile,
+    layers::check_request,
     stream::SynthesisStream,
     synth::{SpeechSession, SynthesisRequest, Synthesizer, SynthesizerInfo, VoiceRef},
 };
@@ -91,6 +92,7 @@ impl Synthesizer for Builtin {
 
     async fn synthesize(&self, request: &SynthesisRequest) -> Result<SynthesisStream> {
         let loaded = &*self.0;
+        check_request(&loaded.info, request)?;
         refuse_options(request)?;
         let VoiceRef::Reference(voice) = &request.voice else {
             return Err(Error::unsupported("the builtin engine knows no voices by id; it takes a recording"));
@@ -98,8 +100,8 @@ impl Synthesizer for Builtin {
         let core = Arc::clone(&loaded.cores).acquire_owned().await;
         let core = core.map_err(|e| Error::unexpected("the builtin engine is shut down").with_source(e))?;
         let profile = loaded.profiles.of(voice).await?;
-        let speech = speak(Arc::clone(&loaded.front), loaded.model.clone(), profile, request);
-        Ok(SynthesisStream::new(request.format, speech).guarded_by(core))
+        let speech = speak(Arc::clone(&loaded.front), loaded.model.clone(), profile, request, core);
+        Ok(SynthesisStream::new(request.format, speech))
     }
 
     async fn open_session(&self, _: &SynthesisRequest) -> Result<Box<dyn SpeechSession>> {

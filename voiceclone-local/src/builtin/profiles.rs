@@ -6,7 +6,7 @@ use std::{
 
 use voiceclone_core::{
     Error, Result,
-    audio::{AudioBody, DecodeLimits, Pcm, decode},
+    audio::{DecodeLimits, Pcm, decode},
     id::Fingerprint,
     synth::ReferenceVoice,
 };
@@ -21,37 +21,44 @@ const KEPT: usize = 64;
 
 type Known = VecDeque<(Fingerprint, Arc<VoiceProfile>)>;
 
-#[derive(Debug)]
+/// Cheap to clone; the clones share what was learnt.
+#[derive(Debug, Clone)]
 pub(super) struct Profiles {
     matcher: VoiceMatcher,
-    known: Mutex<Known>,
+    known: Arc<Mutex<Known>>,
     /// Learning is seconds of computing: whoever asks for the same voice meanwhile waits for it.
-    learning: tokio::sync::Mutex<()>,
+    learning: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Profiles {
     pub(super) fn new(matcher: VoiceMatcher) -> Self {
-        Self { matcher, known: Mutex::default(), learning: tokio::sync::Mutex::default() }
+        Self { matcher, known: Arc::default(), learning: Arc::default() }
     }
 
     pub(super) async fn of(&self, voice: &ReferenceVoice) -> Result<Arc<VoiceProfile>> {
         if let Some(profile) = self.known(&voice.fingerprint) {
             return Ok(profile);
         }
-        let _turn = self.learning.lock().await;
+        let turn = Arc::clone(&self.learning).lock_owned().await;
         if let Some(profile) = self.known(&voice.fingerprint) {
             return Ok(profile);
         }
-        let matcher = self.matcher.clone();
-        let clips: Vec<AudioBody> = voice.clips.iter().map(|clip| clip.body.clone()).collect();
-        let learnt = tokio::task::spawn_blocking(move || learn(&matcher, &clips));
-        let profile =
-            learnt.await.map_err(|e| Error::unexpected("learning a voice stopped unexpectedly").with_source(e))??;
-        let profile = Arc::new(profile);
+        let (this, voice) = (self.clone(), voice.clone());
+        // The turn and the result go with the work: whoever gives up and asks again waits for the same learning instead of
+        // beginning another.
+        let learnt = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let profile = Arc::new(learn(&this.matcher, &voice)?);
+            this.keep(voice.fingerprint, Arc::clone(&profile));
+            Ok(profile)
+        });
+        learnt.await.map_err(|e| Error::unexpected("learning a voice stopped unexpectedly").with_source(e))?
+    }
+
+    fn keep(&self, fingerprint: Fingerprint, profile: Arc<VoiceProfile>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.truncate(KEPT - 1);
-        known.push_front((voice.fingerprint.clone(), Arc::clone(&profile)));
-        Ok(profile)
+        known.push_front((fingerprint, profile));
     }
 
     fn known(&self, fingerprint: &Fingerprint) -> Option<Arc<VoiceProfile>> {
@@ -60,10 +67,10 @@ impl Profiles {
     }
 }
 
-fn learn(matcher: &VoiceMatcher, clips: &[AudioBody]) -> Result<VoiceProfile> {
+fn learn(matcher: &VoiceMatcher, voice: &ReferenceVoice) -> Result<VoiceProfile> {
     let mut recordings = Vec::new();
-    for clip in clips {
-        recordings.push(decode(clip, None, &DecodeLimits::unlimited())?.0);
+    for clip in voice.clips.iter() {
+        recordings.push(decode(&clip.body, None, &DecodeLimits::unlimited())?.0);
     }
     let rate = recordings.iter().map(Pcm::sample_rate).min();
     let rate = rate.ok_or_else(|| Error::invalid("the reference voice has no clip; at least one is needed"))?;

@@ -3,7 +3,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    task::JoinSet,
+};
 use voiceclone_core::{
     Error, Result,
     audio::to_s16_bytes,
@@ -30,12 +33,13 @@ struct Asked {
 
 type Event = Result<SynthesisEvent>;
 
-/// The events of one synthesis.
+/// The events of one synthesis. `core` is held by the work, which may end a little later than the listener leaves.
 pub(super) fn speak(
     front: Arc<FrontEnd>,
     model: AcousticModel,
     profile: Arc<VoiceProfile>,
     request: &SynthesisRequest,
+    core: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Event> + Send + 'static {
     let asked = Asked {
         text: request.text().to_owned(),
@@ -45,6 +49,7 @@ pub(super) fn speak(
     let (send, heard) = mpsc::channel(AHEAD);
     let mut work = JoinSet::new();
     work.spawn_blocking(move || {
+        let _core = core;
         let spoken = speak_into(&front, &model, &profile, &asked, &send);
         // Nobody listens any more: then nobody needs to know how it ended.
         let _ = match spoken {
