@@ -6,7 +6,7 @@ use futures_util::TryStreamExt as _;
 
 use super::{Engine, Parts, keys};
 use crate::{
-    domain::{JobOutput, JobSpec, NewJob, SampleState, VoiceSample},
+    domain::{JobOutput, JobSpec, NewJob, SampleState, Voice, VoiceSample, VoiceState},
     error::{ErrorKind, Result},
     id::{IdempotencyKey, JobId, OwnerId, SampleId},
     store::{BlobKey, PageQuery},
@@ -25,8 +25,8 @@ pub struct Swept {
 }
 
 impl Engine {
-    /// Removes blobs of `owner` older than `grace` that no record names, and queues again the preparation of recordings
-    /// whose job was never written. Safe at any time and on any number of machines at once, as long as `grace` is longer
+    /// Removes blobs of `owner` older than `grace` that no record names, gives recordings their voice, and queues again
+    /// their preparation, where an interrupted upload did not get that far. Safe at any time and on any number of machines at once, as long as `grace` is longer
     /// than the longest upload or attempt.
     ///
     /// # Errors
@@ -53,6 +53,9 @@ impl Engine {
         let mut query = PageQuery::of(owner.clone());
         loop {
             let page = self.0.catalog.samples(&query).await?;
+            for sample in &page.items {
+                self.0.give_voice(sample).await?;
+            }
             let waiting = |s: &&VoiceSample| matches!(s.state(), SampleState::Received | SampleState::Processing);
             for sample in page.items.iter().filter(waiting) {
                 let job = NewJob::new(owner.clone(), JobSpec::PrepareSample { sample: sample.id })
@@ -72,6 +75,25 @@ impl Engine {
 }
 
 impl Parts {
+    /// A recording is written before its voice. If the process ended in between, the voice is written now: without it the
+    /// recording could be neither used nor erased.
+    async fn give_voice(&self, sample: &VoiceSample) -> Result<()> {
+        let add = |mut voice: Voice| {
+            if voice.state() == VoiceState::Active && !voice.samples.contains(&sample.id) {
+                voice.samples.push(sample.id);
+            }
+            Ok(voice)
+        };
+        match self.change_voice(&sample.owner, sample.voice, add).await {
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                let name = sample.consent.subject.clone();
+                let voice = Voice::new(sample.voice, sample.owner.clone(), name, vec![sample.id]);
+                self.catalog.insert_voice(&voice).await
+            }
+            changed => changed.map(drop),
+        }
+    }
+
     async fn is_needed(&self, owner: &OwnerId, prefix: &BlobKey, key: &BlobKey) -> Result<bool> {
         let path = key.as_str().strip_prefix(prefix.as_str()).unwrap_or_default();
         let mut segments = path.split('/').skip(1);
