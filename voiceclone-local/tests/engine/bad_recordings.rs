@@ -117,8 +117,8 @@ fn a_recording_that_was_cut_is_taken_and_said_to_be_cut() {
         let (wav, flac) = (reader(), reader_as(Container::Flac));
         let boast = [wav_head(16_000, 2_000_000_000), wav[44..].to_vec()].concat();
         for (name, bytes) in [
-            ("half.wav", wav[..wav.len() / 2].to_vec()),
-            ("half.flac", flac[..flac.len() / 2].to_vec()),
+            ("cut.wav", wav[..wav.len() * 2 / 3].to_vec()),
+            ("cut.flac", flac[..flac.len() * 2 / 3].to_vec()),
             ("boast.wav", boast),
         ] {
             let sample = house.prepared(bytes, name).await;
