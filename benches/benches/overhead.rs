@@ -1,7 +1,8 @@
-//! What the layers cost: a provider that does nothing, alone and behind everything that goes around a provider.
+//! What the layers and the engine cost: a provider that does nothing, alone, behind everything that goes around a
+//! provider, and inside a whole engine over stores in memory.
 //!
-//! Two figures, each as a difference and a ratio between the two in the same run: one call with one chunk, and a stream of
-//! a thousand chunks. Targets: under 50 µs a call, under 1 µs a chunk.
+//! Two figures of each, as a difference and a ratio to the bare provider in the same run: one call with one chunk, and a
+//! stream of a thousand chunks. Targets: under 50 µs a call, under 1 µs a chunk.
 use std::{
     cell::Cell,
     hint::black_box,
@@ -14,20 +15,24 @@ use criterion::Criterion;
 use tokio::runtime::Runtime;
 use voiceclone_core::{
     Error, Result, async_trait,
-    audio::AudioFormat,
+    audio::{AudioFormat, RawAudio},
     consent::{Consent, ConsentPolicy, Purpose},
+    engine::{Engine, Provider, Upload},
     id::{OwnerId, ProviderId, ProviderVoiceId},
     layers::{
         Candidate, Layer as _, LimitLayer, ObserveLayer, ProviderPolicy, RateLayer, TimeoutLayer, first_that_starts,
     },
     observe::{Observer, OpInfo, OpObserver, OpOutcome},
-    speak::Utterance,
+    speak::{SpeakRequest, Utterance},
     stream::{Summary, SynthesisEvent, SynthesisStream},
     synth::{SpeechSession, SynthesisRequest, Synthesizer, SynthesizerInfo, VoiceRef},
+    testkit::fakes::{PassThroughPreprocessor, voice_like},
     text::SpeechText,
+    worker::WorkerConfig,
 };
 
 const CHUNKS: u32 = 1_000;
+const TEXT: &str = "A sentence of a usual length, to be said and forgotten.";
 
 /// Has its chunks ready at once: 20 ms of 16-bit audio at 24 kHz each.
 #[derive(Debug)]
@@ -42,6 +47,7 @@ impl Idle {
         let format = AudioFormat::raw_s16(24_000)?;
         let info = SynthesizerInfo::new("idle").with_capability(|c| {
             c.voice_by_id = true;
+            c.voice_by_reference = true;
             c.formats = vec![format];
         });
         Ok(Arc::new(Self { info, format, chunks }))
@@ -85,15 +91,50 @@ impl OpObserver for Blind {
 }
 
 /// Every layer switched on, none of them with anything to do.
-fn behind_all_layers(provider: Arc<dyn Synthesizer>) -> Arc<dyn Synthesizer> {
+fn policy() -> ProviderPolicy {
     let many = NonZeroUsize::MIN.saturating_add(63);
     let rate = RateLayer::new(NonZeroU32::MAX, Duration::from_secs(1), NonZeroU32::MAX, Duration::from_secs(1));
-    let policy = ProviderPolicy::default().with(|p| {
+    ProviderPolicy::default().with(|p| {
         p.limit = LimitLayer::new(many, 0);
         p.rate = Some(rate);
         p.timeout = TimeoutLayer::default().with(|t| t.total = Some(Duration::from_hours(1)));
-    });
-    ObserveLayer::new(Arc::new(Blind)).synthesizer(policy.assemble(provider))
+    })
+}
+
+fn behind_all_layers(provider: Arc<dyn Synthesizer>) -> Arc<dyn Synthesizer> {
+    ObserveLayer::new(Arc::new(Blind)).synthesizer(policy().assemble(provider))
+}
+
+/// An engine with one voice that is ready to speak.
+struct House {
+    engine: Engine,
+    owner: OwnerId,
+    request: SpeakRequest,
+}
+
+impl House {
+    async fn around(provider: Arc<dyn Synthesizer>) -> Result<Self> {
+        let engine = Engine::builder()
+            .provider(Provider::new("idle", provider)?.with_policy(policy()))
+            .preprocessor(PassThroughPreprocessor::default())
+            .observer(Blind)
+            .build()?;
+        let owner = OwnerId::new("bench")?;
+        let worker = engine.start_worker(WorkerConfig::default());
+        let recording = RawAudio::new(voice_like(Duration::from_secs(10), 24_000)?.body);
+        let ingested = engine.ingest(&owner, Upload::new(recording, Consent::by_subject("Ada"))).await?;
+        ingested.job.output().await?;
+        worker.shutdown().await;
+        Ok(Self { engine, owner, request: SpeakRequest::new(ingested.sample.id, TEXT)? })
+    }
+
+    async fn speak(&self) -> Result<()> {
+        let mut speech = self.engine.speak(&self.owner, self.request.clone()).await?;
+        while let Some(audio) = speech.next_audio().await? {
+            black_box(audio);
+        }
+        Ok(())
+    }
 }
 
 fn request() -> Result<SynthesisRequest> {
@@ -101,7 +142,7 @@ fn request() -> Result<SynthesisRequest> {
     let consents = [Consent::by_subject("Ada")];
     let now = SystemTime::now().into();
     let permit = ConsentPolicy::default().permit(&owner, &consents, Purpose::SpeechSynthesis, now)?;
-    let utterance = Utterance::new(SpeechText::new("A sentence of a usual length, to be said and forgotten.", 1000)?);
+    let utterance = Utterance::new(SpeechText::new(TEXT, 1000)?);
     let voice = VoiceRef::Provider(ProviderVoiceId::new("ada")?);
     Ok(SynthesisRequest::new(permit, voice, utterance, AudioFormat::raw_s16(24_000)?))
 }
@@ -156,13 +197,13 @@ fn main() -> Result<()> {
         let stack = behind_all_layers(Arc::clone(&provider));
         let alone = measure(&mut criterion, &format!("{what}/bare"), &runtime, || bare(&provider, &request));
         let behind = measure(&mut criterion, &format!("{what}/layers"), &runtime, || layered(&stack, &request));
-        let each = f64::from(chunks);
-        println!(
-            "{what}: layers / bare = {:.1}; {:.2} µs more in all, {:.0} ns per chunk\n",
-            behind / alone,
-            (behind - alone) / 1e3,
-            (behind - alone) / each
-        );
+        let house = runtime.block_on(House::around(provider))?;
+        let inside = measure(&mut criterion, &format!("{what}/engine"), &runtime, || house.speak());
+        for (name, took) in [("layers", behind), ("engine", inside)] {
+            let (ratio, more) = (took / alone, took - alone);
+            let each = more / f64::from(chunks);
+            println!("{what}: {name} / bare = {ratio:.1}; {:.2} µs more in all, {each:.0} ns per chunk\n", more / 1e3);
+        }
     }
     criterion.final_summary();
     Ok(())

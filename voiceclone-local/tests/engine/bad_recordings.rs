@@ -1,11 +1,16 @@
 //! What people upload by mistake or on purpose: each thing is refused with its own words and leaves nothing behind, or is
 //! taken with a record that says what is wrong with it.
-use std::{fs, io::Write as _};
+use std::{
+    collections::HashSet,
+    fs,
+    io::{Read as _, Write as _},
+};
 
 use voiceclone_core::{
     ErrorKind,
     audio::{AudioBody, AudioWriter, Container, Pcm, encode},
     domain::{Measure, SampleState, Verdict},
+    speak::SpeakRequest,
     testkit::run_on_runtime,
 };
 
@@ -72,7 +77,7 @@ fn three_hours_of_wav() -> AudioBody {
 /// Name, bytes, and what the refusal must say.
 fn refused() -> Vec<(&'static str, AudioBody, Vec<&'static str>)> {
     let kinds = "accepted are WAV";
-    let fifth = reader()[..44 + 6_400].to_vec();
+    let brief = reader()[..44 + 6_400].to_vec();
     let flac = reader_as(Container::Flac);
     vec![
         ("empty.wav", AudioBody::from(Vec::new()), vec!["the file is empty (0 bytes)", kinds]),
@@ -84,7 +89,7 @@ fn refused() -> Vec<(&'static str, AudioBody, Vec<&'static str>)> {
         ("photo.wav", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec().into(), vec!["a PNG image", "photo.wav", kinds]),
         ("voices.zip", b"PK\x03\x04\x14\0\0\0\x08\0".to_vec().into(), vec!["a ZIP archive", "voices.zip", kinds]),
         ("noise.wav", noise(20_000).into(), vec!["this is unknown data", "noise.wav", kinds]),
-        ("short.wav", fifth.into(), vec!["lasts 0.20 s", "at least 1.00 s"]),
+        ("short.wav", brief.into(), vec!["lasts 0.20 s", "at least 1.00 s"]),
         ("long.flac", three_hours_of_flac(), vec!["lasts longer than the 600 s"]),
         ("long.wav", three_hours_of_wav(), vec!["has 345600044 bytes", "at most 52428800"]),
         ("boast.wav", [wav_head(16_000, 2_000_000_000), vec![0; 1_000]].concat().into(), vec!["lasts 0.03 s"]),
@@ -97,7 +102,7 @@ fn each_bad_upload_is_refused_in_its_own_words_and_leaves_nothing() {
         let house = House::new();
         house.reader().await;
         let before = house.kept().await;
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for (name, body, parts) in refused() {
             let error = house.ingest(body, name).await.err().unwrap_or_else(|| panic!("{name} was taken"));
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name}: {}", error.chain());
@@ -117,8 +122,8 @@ fn a_recording_that_was_cut_is_taken_and_said_to_be_cut() {
         let (wav, flac) = (reader(), reader_as(Container::Flac));
         let boast = [wav_head(16_000, 2_000_000_000), wav[44..].to_vec()].concat();
         for (name, bytes) in [
-            ("half.wav", wav[..wav.len() / 2].to_vec()),
-            ("half.flac", flac[..flac.len() / 2].to_vec()),
+            ("cut.wav", wav[..wav.len() * 2 / 3].to_vec()),
+            ("cut.flac", flac[..flac.len() * 2 / 3].to_vec()),
             ("boast.wav", boast),
         ] {
             let sample = house.prepared(bytes, name).await;
@@ -143,7 +148,7 @@ fn a_useless_recording_is_kept_as_rejected_with_its_reason_and_cannot_speak() {
             assert_eq!((sample.state(), &sample.processed), (SampleState::Rejected, &None));
             assert!(sample.rejections.join(" ").contains(reason), "{:?} for {reason}", sample.rejections);
             let before = house.kept().await;
-            let request = voiceclone_core::speak::SpeakRequest::new(sample.id, "Good morning.").unwrap();
+            let request = SpeakRequest::new(sample.id, "Good morning.").unwrap();
             let live = house.engine.speak(&house.owner, request.clone()).await.unwrap_err();
             let queued = house.engine.submit(&house.owner, request, None).await.unwrap_err();
             for error in [live, queued] {

@@ -114,7 +114,8 @@ fn twice_the_speed_takes_half_the_time() {
         for speed in [0.5_f32, 2.0] {
             let taken = seconds(&house.heard(sentence(voice).speed(speed)).await);
             let ratio = taken * f64::from(speed) / plain;
-            assert!((0.85..1.15).contains(&ratio), "{taken} s at {speed}, {plain} s at 1");
+            // The shortest sounds cannot be halved: each keeps a whole frame of the network.
+            assert!((0.85..1.2).contains(&ratio), "{taken} s at {speed}, {plain} s at 1");
         }
         let error = house.engine.speak(&house.owner, sentence(voice).speed(3.0)).await.unwrap_err();
         assert!(error.message().contains("0.5"), "{}", error.message());
