@@ -7,7 +7,7 @@ use std::{num::NonZeroUsize, sync::Arc};
 
 use futures_util::StreamExt as _;
 
-#[expect(clippy::wildcard_imports, reason = "every case of the parts, and nothing else")]
+#[allow(clippy::wildcard_imports, reason = "every case of the parts, and nothing else")]
 use self::{cancel::*, refuse::*, speech::*};
 use super::{
     Case, Failure,
