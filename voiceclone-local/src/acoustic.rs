@@ -1,6 +1,6 @@
 //! The acoustic network: phoneme ids in, vocoder parameters out.
 //!
-//! The network is hibari 0.2.1 (Apache-2.0, see `assets/PROVENANCE.md`), run by rten. This module knows its inputs,
+//! The network is hibari 0.2.1 (Apache-2.0, see `assets/SHA256SUMS`), run by rten. This module knows its inputs,
 //! outputs and limits; it knows nothing of text, of waveforms or of whose voice is wanted.
 
 use std::sync::Arc;
