@@ -86,7 +86,6 @@ impl Observer for Blind {
 impl OpObserver for Blind {
     fn first_audio(&mut self) {}
     fn bytes(&mut self, _: usize) {}
-    fn retry(&mut self, _: &Error) {}
     fn end(self: Box<Self>, _: OpOutcome<'_>) {}
 }
 

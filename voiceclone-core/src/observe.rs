@@ -50,9 +50,6 @@ pub trait OpObserver: Send + 'static {
     /// This many more bytes of audio are there.
     fn bytes(&mut self, n: usize);
 
-    /// Another attempt follows after this error.
-    fn retry(&mut self, error: &Error);
-
     /// It is over.
     fn end(self: Box<Self>, outcome: OpOutcome<'_>);
 }

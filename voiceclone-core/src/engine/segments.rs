@@ -73,6 +73,10 @@ impl Speaker {
         self.0.parts.limits.look_ahead.max(1)
     }
 
+    pub(crate) fn most_bytes(&self) -> usize {
+        self.0.parts.limits.segment_bytes
+    }
+
     pub(crate) fn provider(&self) -> &Plugged {
         &self.0.provider
     }
@@ -144,7 +148,7 @@ impl Speaker {
 
     /// Speaks one utterance to its end. Silence, or too little sound for the text, is an error.
     pub(crate) async fn speak_whole(&self, utterance: &Utterance) -> Result<Spoken> {
-        let whole = self.speak(utterance).await?.collect_audio(self.0.parts.limits.segment_bytes).await?;
+        let whole = self.speak(utterance).await?.collect_audio(self.most_bytes()).await?;
         let samples = from_s16_bytes(&whole.audio)?;
         plausible(utterance, &samples, self.0.format.sample_rate())?;
         Ok(Spoken { samples, words: whole.words, summary: whole.summary })

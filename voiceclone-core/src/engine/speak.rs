@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     audio::{AudioFormat, EncodedAudio, blocking, frames_to_duration, from_s16_bytes, to_s16_bytes},
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     id::{OwnerId, ProviderId},
     layers::{Candidate, Watch, begun, first_that_starts},
     mark::{MarkedAudio, Provenance},
@@ -157,6 +157,7 @@ async fn start(speaker: &Speaker, request: &SpeakRequest) -> Result<SynthesisStr
         rate: format.sample_rate(),
         opening,
         is_all: rest.is_empty(),
+        most: speaker.most_bytes(),
         frames: 0,
         pause: first.pause,
         target: None,
@@ -191,6 +192,8 @@ struct Joined {
     opening: Utterance,
     /// Nothing follows the first segment.
     is_all: bool,
+    /// The most bytes of one segment.
+    most: usize,
     frames: u64,
     pause: Pause,
     target: Option<f64>,
@@ -216,6 +219,9 @@ async fn step(at: At) -> Option<(Result<SynthesisEvent>, At)> {
     match at {
         At::Head(mut head, mut kept, joined) => match head.next().await? {
             Ok(SynthesisEvent::Audio(chunk)) => {
+                if kept.len() + chunk.len() > joined.most {
+                    return Some((Err(joined.too_long()), At::Over));
+                }
                 kept.extend_from_slice(&chunk);
                 Some((Ok(SynthesisEvent::Audio(chunk)), At::Head(head, kept, joined)))
             }
@@ -235,6 +241,11 @@ async fn step(at: At) -> Option<(Result<SynthesisEvent>, At)> {
 }
 
 impl Joined {
+    fn too_long(&self) -> Error {
+        let most = self.most;
+        Error::new(ErrorKind::Protocol, format!("the provider's audio has more than the {most} bytes of one segment"))
+    }
+
     async fn after_head(mut self, audio: Vec<u8>, summary: Summary) -> Result<Self> {
         let (rate, opening, is_all) = (self.rate, self.opening.clone(), self.is_all);
         self.frames = audio.len() as u64 / 2;

@@ -236,10 +236,6 @@ mod tests {
             self.note(format!("{n} bytes"));
         }
 
-        fn retry(&mut self, _: &Error) {
-            self.note("retry");
-        }
-
         fn end(self: Box<Self>, outcome: OpOutcome<'_>) {
             self.note(match outcome {
                 OpOutcome::Ok => "ok".to_owned(),

@@ -7,14 +7,14 @@ use crate::{
 };
 
 /// Writes an event of target `voiceclone` when an operation ends: `INFO`, or `WARN` if it failed. The fields are always the
-/// same: `op`, `provider`, `model`, `duration_ms`, `first_audio_ms`, `audio_bytes`, `retries` and `outcome`, which is `ok`,
+/// same: `op`, `provider`, `model`, `duration_ms`, `first_audio_ms`, `audio_bytes` and `outcome`, which is `ok`,
 /// `dropped` or the kind of the error. Neither text nor message is among them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TracingObserver;
 
 impl Observer for TracingObserver {
     fn start(&self, op: &OpInfo) -> Box<dyn OpObserver> {
-        Box::new(Traced { op: op.clone(), begun: Instant::now(), first_audio_ms: None, audio_bytes: 0, retries: 0 })
+        Box::new(Traced { op: op.clone(), begun: Instant::now(), first_audio_ms: None, audio_bytes: 0 })
     }
 }
 
@@ -23,7 +23,6 @@ struct Traced {
     begun: Instant,
     first_audio_ms: Option<u64>,
     audio_bytes: u64,
-    retries: u64,
 }
 
 impl Traced {
@@ -42,7 +41,6 @@ macro_rules! ended {
             duration_ms = $op.elapsed_ms(),
             first_audio_ms = $op.first_audio_ms,
             audio_bytes = $op.audio_bytes,
-            retries = $op.retries,
             outcome = $outcome,
             "operation ended"
         )
@@ -56,10 +54,6 @@ impl OpObserver for Traced {
 
     fn bytes(&mut self, n: usize) {
         self.audio_bytes += n as u64;
-    }
-
-    fn retry(&mut self, _: &Error) {
-        self.retries += 1;
     }
 
     fn end(self: Box<Self>, outcome: OpOutcome<'_>) {
@@ -138,9 +132,9 @@ mod tests {
         heard(provider.synthesize(&request()).await).await.unwrap_err();
         let log = log.0.lock().unwrap();
         let head = ["message=operation ended", "op=\"synthesize\"", "provider=\"script\"", "model=\"m1\""];
-        let whole = ["duration_ms=3000", "first_audio_ms=1000", "audio_bytes=6", "retries=0", "outcome=\"ok\""];
+        let whole = ["duration_ms=3000", "first_audio_ms=1000", "audio_bytes=6", "outcome=\"ok\""];
         assert_eq!(log[0], [&["INFO"][..], &head, &whole].concat());
-        let broken = ["duration_ms=0", "audio_bytes=0", "retries=0", "outcome=\"unavailable\""];
+        let broken = ["duration_ms=0", "audio_bytes=0", "outcome=\"unavailable\""];
         assert_eq!(log[1], [&["WARN"][..], &head, &broken].concat());
         assert_eq!(log.len(), 2);
     }

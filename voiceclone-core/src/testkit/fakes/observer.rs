@@ -28,8 +28,6 @@ pub struct Recorded {
     pub first_audio: usize,
     /// Bytes of audio told.
     pub bytes: usize,
-    /// The kinds of the errors after which another attempt followed.
-    pub retries: Vec<ErrorKind>,
     /// Its end; `None` while it goes on.
     pub ended: Option<Ended>,
 }
@@ -53,7 +51,7 @@ impl RecordingObserver {
 impl Observer for RecordingObserver {
     fn start(&self, op: &OpInfo) -> Box<dyn OpObserver> {
         let mut seen = lock(&self.0);
-        seen.push(Recorded { info: op.clone(), first_audio: 0, bytes: 0, retries: Vec::new(), ended: None });
+        seen.push(Recorded { info: op.clone(), first_audio: 0, bytes: 0, ended: None });
         Box::new(Recording { seen: Arc::clone(&self.0), at: seen.len() - 1 })
     }
 }
@@ -78,10 +76,6 @@ impl OpObserver for Recording {
 
     fn bytes(&mut self, n: usize) {
         self.note(|seen| seen.bytes += n);
-    }
-
-    fn retry(&mut self, error: &Error) {
-        self.note(|seen| seen.retries.push(error.kind()));
     }
 
     fn end(self: Box<Self>, outcome: OpOutcome<'_>) {
