@@ -155,17 +155,12 @@ fn an_upload_of_200_mb_is_taken_and_prepared_in_bounded_memory() {
 
 /// Sentences of an ordinary length, `characters` in all.
 fn long_text(characters: usize) -> String {
-    let mut text = String::new();
-    for n in 1.. {
-        let sentence = format!("The traveller wrote letter number {n} and posted it before the evening train. ");
-        text.push_str(&sentence);
-        if n % 12 == 0 {
-            text.push_str("\n\n");
-        }
-        if text.len() >= characters {
-            break;
-        }
-    }
+    let sentence = |n: usize| {
+        let end = if n.is_multiple_of(12) { "\n\n" } else { "" };
+        format!("The traveller wrote letter number {n} and posted it before the evening train. {end}")
+    };
+    let mut text: String = (1..=characters / 60).map(sentence).collect();
+    assert!(text.len() >= characters);
     text.truncate(characters);
     text
 }

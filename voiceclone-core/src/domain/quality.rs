@@ -116,7 +116,7 @@ impl QualityReport {
 pub struct ClipProfile {
     /// A name for logs, such as `master`.
     pub name: String,
-    /// Sample rate in hertz; `None` keeps the recording's own.
+    /// Sample rate in hertz; `None` keeps the recording's own, up to what speech needs: 48 kHz.
     pub sample_rate: Option<u32>,
     /// The most speech that is of use; longer recordings are cut at a pause.
     pub max_duration: Option<Duration>,

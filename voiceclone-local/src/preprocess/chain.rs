@@ -105,7 +105,7 @@ impl Chain {
 
     fn resampled(&self, input: &RawAudio, rate: Option<u32>, cancel: &Cancel) -> Result<Taken> {
         let plan = self.survey(input, cancel)?;
-        let rate = rate.unwrap_or(plan.rate);
+        let rate = rate.unwrap_or(plan.rate.min(self.resampling.highest_kept));
         let mut resampler = self.resampling.start(plan.rate, rate)?;
         let mut mono = Vec::new();
         let measured = self.take(input, &plan, cancel, |block| resampler.push(block, &mut mono))?;

@@ -10,11 +10,14 @@ use super::stage::Stage;
 pub(super) struct Resampling {
     /// Frames of one FFT block at the lower rate, about: more is steeper.
     pub(super) block: usize,
+    /// The highest rate that a clip keeps unasked, hertz. More holds no speech, and a recording at 384 kHz would cost eight
+    /// times the memory.
+    pub(super) highest_kept: u32,
 }
 
 impl Default for Resampling {
     fn default() -> Self {
-        Self { block: 1024 }
+        Self { block: 1024, highest_kept: 48_000 }
     }
 }
 
