@@ -116,6 +116,16 @@ async fn the_clip_has_the_profiles_rate_loudness_and_peak() {
 
 /// What `ffmpeg -af ebur128=peak=true` (5.1.9) reads of the recording and of the clip made of it, at 16 and at 24 kHz.
 #[tokio::test]
+async fn a_clip_keeps_its_rate_up_to_what_speech_needs() {
+    for (recorded, kept) in [(RATE, RATE), (48_000, 48_000), (96_000, 48_000), (192_000, 48_000)] {
+        let times = usize::try_from(recorded / RATE).unwrap();
+        let voice = reader().into_iter().flat_map(|s| std::iter::repeat_n(s, times)).collect();
+        let clip = prepare(wav(voice, recorded, 1), &ClipProfile::master()).await;
+        assert_eq!(samples(&clip).sample_rate(), kept, "recorded at {recorded} Hz");
+    }
+}
+
+#[tokio::test]
 async fn loudness_and_peak_are_those_that_ffmpeg_reads() {
     let preprocessor = LocalPreprocessor::new();
     let input = wav(reader(), RATE, 1);
