@@ -41,6 +41,11 @@ pub(crate) fn segment(of: &OwnerId, id: JobId, fingerprint: &Fingerprint) -> Res
     below(&job(of, id)?, format_args!("segment-{fingerprint}"))
 }
 
+/// What the provider could not do exactly as asked in a segment, where there is something to say.
+pub(crate) fn warnings(segment: &BlobKey) -> Result<BlobKey> {
+    BlobKey::new(format!("{segment}.warnings"))
+}
+
 /// The result of one attempt. Attempts never share a key, so none can overwrite another's result.
 pub(crate) fn result(of: &OwnerId, id: JobId, lease: LeaseId, extension: &str) -> Result<BlobKey> {
     below(&job(of, id)?, format_args!("{lease}.{extension}"))

@@ -124,9 +124,10 @@ impl Rendering<'_> {
         let key = keys::segment(&self.job.owner, self.job.id, named.content())?;
         let rate = self.speaker.format().sample_rate();
         let (samples, warnings) = if let Some(samples) = self.stored(&key).await? {
-            (samples, Vec::new())
+            (samples, self.warned(&key).await?)
         } else {
             let spoken = self.speak(&utterance).await?;
+            self.warn(&key, &spoken.summary.warnings).await?;
             let bytes = to_s16_bytes(&spoken.samples).into();
             self.parts.blobs.put(&key, BlobBody::Bytes(bytes), &PutOptions::default()).await?;
             (spoken.samples, spoken.summary.warnings)
@@ -145,6 +146,26 @@ impl Rendering<'_> {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// Keeps the warnings of a segment beside it, and before it: whoever finds the segment finds them.
+    async fn warn(&self, segment: &BlobKey, warnings: &[String]) -> Result<()> {
+        if warnings.is_empty() {
+            return Ok(());
+        }
+        let json = serde_json::to_vec(warnings)
+            .map_err(|e| Error::unexpected("warnings cannot be written as JSON").with_source(e))?;
+        let (key, options) = (keys::warnings(segment)?, PutOptions::default());
+        self.parts.blobs.put(&key, BlobBody::Bytes(json.into()), &options).await.map(drop)
+    }
+
+    async fn warned(&self, segment: &BlobKey) -> Result<Vec<String>> {
+        let body = match self.parts.fetch(&keys::warnings(segment)?).await {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            body => body?,
+        };
+        let json = body.bytes(self.parts.limits.segment_bytes as u64).await?;
+        serde_json::from_slice(&json).map_err(|e| Error::unexpected("stored warnings are damaged").with_source(e))
     }
 
     /// The samples under a key; `None` if there is nothing, or nothing whole.

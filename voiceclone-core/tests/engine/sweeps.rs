@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use voiceclone_core::{
     domain::SampleState,
     id::{JobId, LeaseId, OwnerId, SampleId},
-    store::{BlobBody, BlobKey, BlobStore as _, JobStore as _, PageQuery, PutOptions},
+    store::{BlobBody, BlobKey, BlobStore as _, Catalog as _, JobStore as _, PageQuery, PutOptions},
     testkit::fakes::{StoreFault, ToneSynthesizer, When},
 };
 
@@ -72,4 +72,21 @@ async fn a_recording_whose_workers_were_all_lost_is_rejected_and_not_waited_for(
     let sample = engine.sample(&alice(), ingested.sample.id).await.unwrap();
     assert_eq!(sample.state(), SampleState::Rejected);
     assert!(sample.rejections[0].contains("worker was lost"), "{:?}", sample.rejections);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_whose_voice_was_never_written_gets_it() {
+    let stores = Stores::new();
+    let engine = stores.engine(&ToneSynthesizer::by_reference());
+    let (sample, voice) = prepared(&engine).await;
+    // What a process that ends between the two writes leaves: the recording without its voice.
+    let kept = engine.sample(&alice(), sample).await.unwrap();
+    let others = Stores::new();
+    others.catalog.insert_sample(&kept).await.unwrap();
+    let restarted = others.engine(&ToneSynthesizer::by_reference());
+    assert!(restarted.voice(&alice(), voice).await.is_err());
+    for _ in 0..2 {
+        restarted.sweep(&alice(), Duration::ZERO).await.unwrap();
+        assert_eq!(restarted.voice(&alice(), voice).await.unwrap().samples, [sample]);
+    }
 }
