@@ -1,10 +1,7 @@
 //! An observer that writes one `tracing` event for each operation, at its end.
 use tokio::time::Instant;
 
-use crate::{
-    error::Error,
-    observe::{Observer, OpInfo, OpObserver, OpOutcome},
-};
+use crate::observe::{Observer, OpInfo, OpObserver, OpOutcome};
 
 /// Writes an event of target `voiceclone` when an operation ends: `INFO`, or `WARN` if it failed. The fields are always the
 /// same: `op`, `provider`, `model`, `duration_ms`, `first_audio_ms`, `audio_bytes` and `outcome`, which is `ok`,

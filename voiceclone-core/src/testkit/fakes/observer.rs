@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use super::lock;
 use crate::{
-    error::{Error, ErrorKind},
+    error::ErrorKind,
     observe::{Observer, OpInfo, OpObserver, OpOutcome},
 };
 
