@@ -1,13 +1,16 @@
 //! Speech that is queued, spoken segment by segment, and kept.
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::TryStreamExt as _;
 use voiceclone_core::{
-    ErrorKind,
+    ErrorKind, async_trait,
     audio::{AudioBody, Container, DecodeLimits, decode},
     domain::{JobSpec, JobState, NewJob},
     id::{IdempotencyKey, ProviderId},
+    layers::Layer,
     mark::MetadataMarker,
+    stream::{SynthesisEvent, SynthesisStream},
+    synth::{SpeechSession, SynthesisRequest, Synthesizer, SynthesizerInfo},
     testkit::fakes::{Fault, StoreFault, ToneSynthesizer, When},
 };
 
@@ -94,6 +97,57 @@ async fn a_second_attempt_pays_only_for_what_is_missing() {
     assert_eq!((job.state, job.attempt, job.error), (JobState::Succeeded, 2, None));
     assert_eq!(["One", "Two", "Three"].map(|part| tone.calls_for(part)), [1, 1, 4]);
     assert_eq!(stores.job_keys().await.len(), 1);
+}
+
+/// A provider that warns in every segment, with its first word.
+#[derive(Debug)]
+struct Hoarse(Arc<dyn Synthesizer>);
+
+#[derive(Debug)]
+struct Hoarsely;
+
+impl Layer for Hoarsely {
+    fn synthesizer(&self, inner: Arc<dyn Synthesizer>) -> Arc<dyn Synthesizer> {
+        Arc::new(Hoarse(inner))
+    }
+}
+
+#[async_trait]
+impl Synthesizer for Hoarse {
+    fn info(&self) -> &SynthesizerInfo {
+        self.0.info()
+    }
+
+    async fn synthesize(&self, request: &SynthesisRequest) -> voiceclone_core::Result<SynthesisStream> {
+        let speech = self.0.synthesize(request).await?;
+        let first_word: String = request.text().chars().take_while(|c| c.is_alphanumeric()).collect();
+        Ok(speech.wrapped(|inner| {
+            inner.map_ok(move |event| match event {
+                SynthesisEvent::Done(mut summary) => {
+                    summary.warnings.push(first_word.clone());
+                    SynthesisEvent::Done(summary)
+                }
+                event => event,
+            })
+        }))
+    }
+
+    async fn open_session(&self, request: &SynthesisRequest) -> voiceclone_core::Result<Box<dyn SpeechSession>> {
+        self.0.open_session(request).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_segment_that_an_earlier_attempt_spoke_keeps_its_warnings() {
+    let stores = Stores::new();
+    let fault = Fault::BeforeAudio(unavailable());
+    let tone = ToneSynthesizer::by_reference().with_fault(When::text("Three").times(3), fault);
+    let engine = stores.builder().provider(provider("tone", &tone)).layer(Hoarsely).build().unwrap();
+    let (_, voice) = prepared(&engine).await;
+    let job = ended(&engine, engine.submit(&alice(), saying(voice, THREE), None).await.unwrap()).await;
+    assert_eq!(job.attempt, 2);
+    assert_eq!(spoken(&job).warnings, ["One", "Two", "Three"], "the first two were spoken by the first attempt");
+    assert_eq!(stores.job_keys().await.len(), 1, "they are tidied away with their segments");
 }
 
 #[tokio::test(start_paused = true)]
