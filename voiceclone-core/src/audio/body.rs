@@ -54,11 +54,8 @@ impl AudioBody {
         Ok(Self(Place::File(path.into(), meta.len())))
     }
 
-    /// Takes over a temporary file that was written.
-    ///
-    /// # Errors
-    /// `Unavailable` if its size cannot be read.
-    pub fn from_temporary(file: NamedTempFile) -> Result<Self> {
+    /// Takes over a temporary file that was written. `Unavailable` if its size cannot be read.
+    pub(crate) fn from_temporary(file: NamedTempFile) -> Result<Self> {
         let len = file.as_file().metadata().map_err(spool_failed)?.len();
         Ok(Self(Place::Temporary(Arc::new(file.into_temp_path()), len)))
     }

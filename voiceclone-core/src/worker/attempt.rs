@@ -5,10 +5,10 @@ use futures_util::FutureExt as _;
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{SharedParts, WorkerConfig, outcome::outcome_of};
+use super::{WorkerConfig, outcome::outcome_of};
 use crate::{
     domain::{Job, JobOutput, JobSpec, JobState, Progress},
-    engine::ProgressSink,
+    engine::{Parts, ProgressSink},
     error::{Error, ErrorKind, Result},
     store::{Lease, LeaseStatus, Outcome},
 };
@@ -22,7 +22,7 @@ enum Stopped {
 }
 
 /// Works on one job to the end of the attempt.
-pub(crate) async fn attempt(parts: SharedParts, config: Arc<WorkerConfig>, lease: Lease, release: CancellationToken) {
+pub(crate) async fn attempt(parts: Arc<Parts>, config: Arc<WorkerConfig>, lease: Lease, release: CancellationToken) {
     let (progress, seen) = watch::channel(None);
     let stopped = {
         let work = AssertUnwindSafe(perform(&parts, &lease, &progress)).catch_unwind();
@@ -49,7 +49,7 @@ pub(crate) async fn attempt(parts: SharedParts, config: Arc<WorkerConfig>, lease
     }
 }
 
-async fn perform(parts: &SharedParts, lease: &Lease, progress: &ProgressSink) -> Result<JobOutput> {
+async fn perform(parts: &Arc<Parts>, lease: &Lease, progress: &ProgressSink) -> Result<JobOutput> {
     let job = &lease.job;
     match &job.spec {
         JobSpec::PrepareSample { sample } => parts.prepare(&job.owner, *sample).await,
@@ -66,7 +66,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
 
 /// Keeps the lease alive and writes progress. Returns when the attempt must stop.
 async fn beat(
-    parts: &SharedParts,
+    parts: &Arc<Parts>,
     config: &WorkerConfig,
     lease: &Lease,
     mut progress: watch::Receiver<Option<Progress>>,
@@ -97,7 +97,7 @@ async fn beat(
 }
 
 /// Writes the outcome, again while the store is out of reach: the work is done, and the lease says whether it counts.
-async fn finish(parts: &SharedParts, config: &WorkerConfig, lease: &Lease, outcome: &Outcome) -> Option<Job> {
+async fn finish(parts: &Arc<Parts>, config: &WorkerConfig, lease: &Lease, outcome: &Outcome) -> Option<Job> {
     let give_up = Instant::now() + config.lease * 4;
     let mut wait = Duration::from_millis(100);
     loop {
@@ -114,7 +114,7 @@ async fn finish(parts: &SharedParts, config: &WorkerConfig, lease: &Lease, outco
     }
 }
 
-impl crate::engine::Parts {
+impl Parts {
     /// What a job's end leaves to do. Failing here loses nothing: the sweep does it later.
     pub(crate) async fn after(&self, job: &Job) {
         if !job.state.is_terminal() {

@@ -12,11 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::attempt::attempt;
-use crate::{
-    engine::{Engine, Parts},
-    error::Result,
-    store::Lease,
-};
+use crate::{engine::Engine, error::Result, store::Lease};
 
 /// How a worker works.
 #[derive(Debug, Clone)]
@@ -155,6 +151,3 @@ impl Worker {
 fn jittered(duration: Duration) -> Duration {
     duration.mul_f64(rand::rng().random_range(0.5..=1.0))
 }
-
-/// For [`attempt`]: what it works with.
-pub(crate) type SharedParts = Arc<Parts>;

@@ -2,8 +2,9 @@
 //! taken with a record that says what is wrong with it.
 use std::{
     collections::HashSet,
-    fs,
+    fs::{self, File},
     io::{Read as _, Write as _},
+    path::Path,
 };
 
 use voiceclone_core::{
@@ -66,16 +67,17 @@ fn three_hours_of_flac() -> AudioBody {
 }
 
 /// Three hours of WAV that take no room on the disk.
-fn three_hours_of_wav() -> AudioBody {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
+fn three_hours_of_wav(folder: &Path) -> AudioBody {
+    let path = folder.join("long.wav");
+    let mut file = File::create(&path).unwrap();
     let data = 16_000 * 2 * 3 * 3_600;
     file.write_all(&wav_head(16_000, data)).unwrap();
-    file.as_file().set_len(u64::from(data) + 44).unwrap();
-    AudioBody::from_temporary(file).unwrap()
+    file.set_len(u64::from(data) + 44).unwrap();
+    AudioBody::from_file(path).unwrap()
 }
 
 /// Name, bytes, and what the refusal must say.
-fn refused() -> Vec<(&'static str, AudioBody, Vec<&'static str>)> {
+fn refused(folder: &Path) -> Vec<(&'static str, AudioBody, Vec<&'static str>)> {
     let kinds = "accepted are WAV";
     let brief = reader()[..44 + 6_400].to_vec();
     let flac = reader_as(Container::Flac);
@@ -91,7 +93,7 @@ fn refused() -> Vec<(&'static str, AudioBody, Vec<&'static str>)> {
         ("noise.wav", noise(20_000).into(), vec!["this is unknown data", "noise.wav", kinds]),
         ("short.wav", brief.into(), vec!["lasts 0.20 s", "at least 1.00 s"]),
         ("long.flac", three_hours_of_flac(), vec!["lasts longer than the 600 s"]),
-        ("long.wav", three_hours_of_wav(), vec!["has 345600044 bytes", "at most 52428800"]),
+        ("long.wav", three_hours_of_wav(folder), vec!["has 345600044 bytes", "at most 52428800"]),
         ("boast.wav", [wav_head(16_000, 2_000_000_000), vec![0; 1_000]].concat().into(), vec!["lasts 0.03 s"]),
     ]
 }
@@ -103,7 +105,8 @@ fn each_bad_upload_is_refused_in_its_own_words_and_leaves_nothing() {
         house.reader().await;
         let before = house.kept().await;
         let mut seen = HashSet::new();
-        for (name, body, parts) in refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, body, parts) in refused(folder.path()) {
             let error = house.ingest(body, name).await.err().unwrap_or_else(|| panic!("{name} was taken"));
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name}: {}", error.chain());
             for part in parts {
