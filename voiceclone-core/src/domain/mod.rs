@@ -11,7 +11,7 @@ pub(crate) use job::later;
 pub use job::{
     DEFAULT_MAX_ATTEMPTS, Job, JobError, JobEvent, JobOutput, JobSpec, JobState, NewJob, Progress, SpokenAudio,
 };
-pub use quality::{ClipProfile, Finding, Measure, QualityReport, Verdict};
+pub use quality::{ClipProfile, Finding, Measure, NoiseReduction, QualityReport, Verdict};
 pub use sample::{SampleState, VoiceSample};
 pub use voice::{Binding, BindingKey, BindingState, Voice, VoiceState};
 

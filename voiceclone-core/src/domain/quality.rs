@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::Fingerprint;
+use crate::{audio::Container, id::Fingerprint};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,12 +30,16 @@ pub enum Measure {
     SpeechRatio,
     /// Integrated loudness, LUFS (ITU-R BS.1770).
     Loudness,
+    /// Loudness range, LU (EBU Tech 3342).
+    LoudnessRange,
     /// True peak, dBTP (ITU-R BS.1770).
     TruePeak,
     /// Level of the pauses, dBFS RMS.
     NoiseFloor,
     /// Speech level over the level of the pauses, dB.
     Snr,
+    /// Level of mains hum (50 or 60 Hz and its harmonics) over the rest of the pauses, dB.
+    Hum,
     /// Share of samples in runs at full scale, 0 to 1.
     Clipping,
     /// Highest frequency with speech energy, hertz.
@@ -44,8 +48,14 @@ pub enum Measure {
     DcOffset,
     /// Channels that carry signal.
     Channels,
+    /// Different voices, an estimate.
+    Speakers,
     /// Whether the file's end was missing, 0 or 1.
     Truncated,
+    /// Parts of the file that could not be decoded and are missing from the sound, a count.
+    DamagedPackets,
+    /// Samples that were no finite numbers and became silence, a count.
+    CleanedSamples,
 }
 
 /// One measurement with its meaning.
@@ -110,7 +120,25 @@ impl QualityReport {
     }
 }
 
+/// Whether steady noise may be taken out of a clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum NoiseReduction {
+    /// The clip sounds as recorded.
+    Never,
+    /// In proportion to the noise; a clean recording is left alone, since every noise reduction costs it something.
+    WhereNoisy,
+}
+
 /// What a provider wants of a reference clip.
+///
+/// ```
+/// use std::time::Duration;
+/// use voiceclone_core::domain::ClipProfile;
+/// let profile = ClipProfile::master().named("short").at_rate(24_000).at_most(Duration::from_secs(10)).at_loudness(-23.0);
+/// assert_ne!(profile.fingerprint(), ClipProfile::master().fingerprint());
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ClipProfile {
@@ -118,24 +146,33 @@ pub struct ClipProfile {
     pub name: String,
     /// Sample rate in hertz; `None` keeps the recording's own, up to what speech needs: 48 kHz.
     pub sample_rate: Option<u32>,
-    /// The most speech that is of use; longer recordings are cut at a pause.
+    /// The longest clip that is of use; of longer recordings the cleanest stretch is taken, cut at pauses.
     pub max_duration: Option<Duration>,
+    /// Longer pauses are shortened to this; `None` keeps them.
+    pub max_pause: Option<Duration>,
     /// Integrated loudness to bring it to, LUFS.
     pub loudness_lufs: f64,
     /// True peak not to exceed, dBTP.
     pub true_peak_dbtp: f64,
+    /// Whether steady noise is taken out.
+    pub noise_reduction: NoiseReduction,
+    /// WAV or FLAC, both of 16 bits.
+    pub container: Container,
 }
 
 impl ClipProfile {
-    /// The clean master that every sample gets: its own rate, its full length, −20 LUFS (the middle of what providers
-    /// ask, −16 to −23), at most −1 dBTP.
+    /// The clean master that every sample gets: its own rate, its full length but for pauses over a second, steady noise
+    /// reduced, −20 LUFS (the middle of what providers ask, −16 to −23), at most −1 dBTP, WAV.
     pub fn master() -> Self {
         Self {
             name: "master".to_owned(),
             sample_rate: None,
             max_duration: None,
+            max_pause: Some(Duration::from_secs(1)),
             loudness_lufs: -20.0,
             true_peak_dbtp: -1.0,
+            noise_reduction: NoiseReduction::WhereNoisy,
+            container: Container::Wav,
         }
     }
 
@@ -157,6 +194,41 @@ impl ClipProfile {
     #[must_use]
     pub fn at_most(mut self, duration: Duration) -> Self {
         self.max_duration = Some(duration);
+        self
+    }
+
+    /// Pauses no longer than this; `None` keeps them.
+    #[must_use]
+    pub fn pauses_at_most(mut self, pause: Option<Duration>) -> Self {
+        self.max_pause = pause;
+        self
+    }
+
+    /// An integrated loudness, LUFS.
+    #[must_use]
+    pub fn at_loudness(mut self, lufs: f64) -> Self {
+        self.loudness_lufs = lufs;
+        self
+    }
+
+    /// A true peak not to exceed, dBTP.
+    #[must_use]
+    pub fn peak_at_most(mut self, dbtp: f64) -> Self {
+        self.true_peak_dbtp = dbtp;
+        self
+    }
+
+    /// Whether steady noise is taken out.
+    #[must_use]
+    pub fn noise_reduction(mut self, reduction: NoiseReduction) -> Self {
+        self.noise_reduction = reduction;
+        self
+    }
+
+    /// Another container: WAV or FLAC.
+    #[must_use]
+    pub fn in_container(mut self, container: Container) -> Self {
+        self.container = container;
         self
     }
 

@@ -15,6 +15,7 @@ mod policy;
 mod resample;
 mod speech;
 mod stage;
+mod tape;
 #[cfg(test)]
 mod testing;
 mod trim;
