@@ -40,40 +40,80 @@ impl Stage for Limiter {
 const BLOCK: usize = 1024;
 
 impl Limiter {
-    /// Amplifies `samples` by `gain` (a factor) under `ceiling` (a true peak, a factor too), and hands the result over in
-    /// blocks, so that it can be measured without being kept.
-    pub(super) fn run(
-        &self,
-        samples: &[f32],
-        sample_rate: u32,
-        gain: f32,
-        ceiling: f32,
-        mut sink: impl FnMut(&[f32]) -> Result<()>,
-    ) -> Result<()> {
+    /// Amplifies samples at `sample_rate` hertz by `gain` (a factor) under `ceiling` (a true peak, a factor too).
+    pub(super) fn start(&self, sample_rate: u32, gain: f32, ceiling: f32) -> Limiting {
         let half = ((self.look_ahead * f64::from(sample_rate) / 2.0) as usize).clamp(1, BLOCK / 2);
-        let need = Need { samples, limit: ceiling / gain };
-        let mut envelope = Envelope::new(half, (-1.0 / (self.release * f64::from(sample_rate))).exp());
-        let mut now = need.of_block(0);
-        for n in 0..2 * half {
-            envelope.step(needed(now.as_ref(), n));
+        Limiting {
+            gain,
+            limit: ceiling / gain,
+            half,
+            envelope: Envelope::new(half, (-1.0 / (self.release * f64::from(sample_rate))).exp()),
+            held: vec![0.0; BLOCK],
+            started: false,
+            now: None,
+            out: Vec::with_capacity(BLOCK),
         }
-        let mut out = Vec::with_capacity(BLOCK);
-        for (index, block) in samples.chunks(BLOCK).enumerate() {
-            let next = need.of_block(index + 1);
-            out.clear();
-            if envelope.at_rest() && now.is_none() && next.is_none() {
-                out.extend(block.iter().map(|s| s * gain));
-            } else {
-                let ahead = |n: usize| match (n + 2 * half).checked_sub(BLOCK) {
-                    Some(n) => needed(next.as_ref(), n),
-                    None => needed(now.as_ref(), n + 2 * half),
-                };
-                out.extend(block.iter().enumerate().map(|(n, s)| s * gain * envelope.step(ahead(n))));
-            }
-            sink(&out)?;
-            now = next;
+    }
+}
+
+/// A running limiter. It holds the block before the one that is next, that one, and what it looks ahead at.
+#[derive(Debug)]
+pub(super) struct Limiting {
+    gain: f32,
+    /// What the samples may reach before they are amplified.
+    limit: f32,
+    half: usize,
+    envelope: Envelope,
+    held: Vec<f32>,
+    started: bool,
+    /// The gains that the block which is next needs.
+    now: Option<Vec<f32>>,
+    out: Vec<f32>,
+}
+
+impl Limiting {
+    /// Takes samples and hands on what is ready.
+    pub(super) fn push(&mut self, samples: &[f32], mut sink: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        self.held.extend_from_slice(samples);
+        while self.held.len() >= 3 * BLOCK + WINDOW {
+            self.block(BLOCK, &mut sink)?;
         }
         Ok(())
+    }
+
+    /// Hands on the rest: in all as many samples as were taken.
+    pub(super) fn finish(mut self, mut sink: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        while self.held.len() > BLOCK {
+            self.block((self.held.len() - BLOCK).min(BLOCK), &mut sink)?;
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, length: usize, sink: &mut impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        let need = Need { samples: &self.held, limit: self.limit };
+        if !self.started {
+            self.started = true;
+            self.now = need.of_block(1);
+            for n in 0..2 * self.half {
+                self.envelope.step(needed(self.now.as_ref(), n));
+            }
+        }
+        let (next, now) = (need.of_block(2), self.now.as_ref());
+        let block = self.held.get(BLOCK..BLOCK + length).unwrap_or_default();
+        let (gain, ahead, envelope) = (self.gain, 2 * self.half, &mut self.envelope);
+        self.out.clear();
+        if envelope.at_rest() && now.is_none() && next.is_none() {
+            self.out.extend(block.iter().map(|s| s * gain));
+        } else {
+            let ahead = |n: usize| match (n + ahead).checked_sub(BLOCK) {
+                Some(n) => needed(next.as_ref(), n),
+                None => needed(now, n + ahead),
+            };
+            self.out.extend(block.iter().enumerate().map(|(n, s)| s * gain * envelope.step(ahead(n))));
+        }
+        self.now = next;
+        self.held.drain(..length);
+        sink(&self.out)
     }
 }
 
@@ -88,7 +128,7 @@ struct Need<'a> {
 }
 
 impl Need<'_> {
-    /// Of one block; `None` if every sample of it is under the limit.
+    /// Of one block that is not the first; `None` if every sample of it is under the limit.
     fn of_block(&self, index: usize) -> Option<Vec<f32>> {
         let start = index * BLOCK;
         let end = (start + BLOCK).min(self.samples.len());
@@ -209,12 +249,12 @@ mod tests {
 
     fn limited(samples: &[f32], rate: u32, gain: f32) -> Vec<f32> {
         let mut out = Vec::new();
-        Limiter::default()
-            .run(samples, rate, gain, CEILING, |block| {
-                out.extend_from_slice(block);
-                Ok(())
-            })
-            .unwrap();
+        let mut limiting = Limiter::default().start(rate, gain, CEILING);
+        // Blocks of a prime length, so that every alignment to the limiter's own blocks occurs.
+        for block in samples.chunks(1_009) {
+            limiting.push(block, |ready| Ok(out.extend_from_slice(ready))).unwrap();
+        }
+        limiting.finish(|ready| Ok(out.extend_from_slice(ready))).unwrap();
         assert_eq!(out.len(), samples.len());
         out
     }

@@ -20,13 +20,22 @@ const WIDTH: usize = size_of::<f32>();
 pub(super) struct Tape {
     file: BufWriter<SpooledTempFile>,
     samples: u64,
+    /// Samples handed over at a time: whole frames.
+    block: usize,
     bytes: Vec<u8>,
 }
 
 impl Tape {
+    /// For one channel.
     pub(super) fn new() -> Self {
+        Self::interleaved(1)
+    }
+
+    /// For interleaved channels: what is read comes in whole frames if what was written did.
+    pub(super) fn interleaved(channels: u16) -> Self {
+        let channels = usize::from(channels.max(1));
         let file = BufWriter::with_capacity(BLOCK * WIDTH, spooled_tempfile(IN_MEMORY));
-        Self { file, samples: 0, bytes: Vec::new() }
+        Self { file, samples: 0, block: BLOCK.next_multiple_of(channels), bytes: Vec::new() }
     }
 
     /// Adds samples at the end.
@@ -43,7 +52,7 @@ impl Tape {
         self.samples
     }
 
-    /// Hands over everything, block by block. A block holds whole groups of 8 samples unless it is the last.
+    /// Hands over everything, block by block.
     pub(super) fn read(&mut self, sink: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
         self.read_range(0..self.samples, sink)
     }
@@ -55,9 +64,9 @@ impl Tape {
         // Seeking flushes what was written.
         self.file.seek(SeekFrom::Start(range.start.min(end) * WIDTH as u64)).map_err(failed)?;
         let mut reader = BufReader::with_capacity(BLOCK * WIDTH, self.file.get_mut());
-        let (mut bytes, mut block) = (vec![0; BLOCK * WIDTH], Vec::with_capacity(BLOCK));
+        let (mut bytes, mut block) = (vec![0; self.block * WIDTH], Vec::with_capacity(self.block));
         while left > 0 {
-            let count = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
+            let count = usize::try_from(left).unwrap_or(self.block).min(self.block);
             let part = bytes.get_mut(..count * WIDTH).unwrap_or_default();
             reader.read_exact(part).map_err(failed)?;
             block.clear();
@@ -104,6 +113,15 @@ mod tests {
             assert!(read(&mut tape, u64::MAX..u64::MAX).is_empty());
             tape.write(&[1.5]).unwrap();
             assert_eq!(read(&mut tape, total as u64..u64::MAX), [1.5]);
+        }
+    }
+
+    #[test]
+    fn frames_stay_whole() {
+        for channels in 1..=8 {
+            let mut tape = Tape::interleaved(channels);
+            tape.write(&vec![0.5; usize::from(channels) * 10_000]).unwrap();
+            tape.read(|block| Ok(assert!(block.len().is_multiple_of(usize::from(channels))))).unwrap();
         }
     }
 
