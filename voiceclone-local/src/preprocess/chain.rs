@@ -1,12 +1,16 @@
 //! The stages in their order, blocking and deterministic:
 //!
-//! decode → downmix → DC removal → (measure) → resample → trim → level → limit → WAV.
+//! 1. decode once, onto a tape; what the mix depends on is known only at the end of it,
+//! 2. downmix → DC removal → every measurement, which decides whether there is a clip and of which parts,
+//! 3. downmix → DC removal → high-pass → splice the parts → noise reduction → resample, onto a second tape,
+//! 4. level → limit → encode.
 //!
-//! The recording is decoded block by block and only one channel at the clip's rate is kept. Recordings of several channels
-//! are decoded twice: the weights of the mix depend on all of it.
+//! Tapes move to the disk when they grow, so memory does not depend on the recording's length.
+use std::ops::Range;
+
 use voiceclone_core::{
-    Error, ErrorKind, Result,
-    audio::{AudioWriter, Container, DecodeLimits, Decoder, EncodedAudio, RawAudio, SAMPLE_RATES},
+    Result,
+    audio::{AudioWriter, ClipInfo, DecodeLimits, Decoder, EncodedAudio, RawAudio},
     domain::{ClipProfile, QualityReport, Verdict},
     preprocess::Prepared,
 };
@@ -14,14 +18,18 @@ use voiceclone_core::{
 use super::{
     cancel::Cancel,
     clipping::ClipRule,
-    dc::DcRemoval,
+    cut::{Cutting, Recording, Room},
+    dc::{DcBlocker, DcRemoval},
     downmix::{Downmix, Mix, Survey},
     loudness::Levelling,
+    loudness_meter::{Loud, Meter},
     measure::Measuring,
     policy::{Measurements, QualityPolicy},
+    profile::check,
     resample::Resampling,
+    splice::Splicing,
     stage::Stage as _,
-    trim::Trim,
+    tape::Tape,
 };
 
 /// Every stage with its parameters.
@@ -33,22 +41,25 @@ pub(super) struct Chain {
     pub(super) clipping: ClipRule,
     pub(super) measuring: Measuring,
     pub(super) policy: QualityPolicy,
+    pub(super) cutting: Cutting,
+    pub(super) splicing: Splicing,
     pub(super) resampling: Resampling,
-    pub(super) trim: Trim,
     pub(super) levelling: Levelling,
 }
 
-/// How the recording is to be read.
-struct Plan {
-    rate: u32,
+/// A decoded recording, channels interleaved, and how they become one.
+struct Recorded {
+    tape: Tape,
     mix: Mix,
+    clipping: f64,
+    info: ClipInfo,
 }
 
-/// One channel at the clip's rate, with what was measured on the way.
-struct Taken {
-    mono: Vec<f32>,
+/// One channel, cut and clean, at the clip's rate.
+struct Rendered {
+    tape: Tape,
     rate: u32,
-    measured: Measurements,
+    loud: Loud,
 }
 
 impl Chain {
@@ -61,85 +72,62 @@ impl Chain {
             self.clipping.fingerprint(),
             self.measuring.fingerprint(),
             format!("policy/1 {:?}", self.policy),
+            self.cutting.fingerprint(),
+            self.splicing.fingerprint(),
             self.resampling.fingerprint(),
-            self.trim.fingerprint(),
             self.levelling.fingerprint(),
-            "wav/1 s16".to_owned(),
+            "encode/1 s16".to_owned(),
         ];
         stages.join("; ")
     }
 
-    /// What the recording is like, without keeping any of it.
+    /// What the recording is like.
     pub(super) fn inspect(&self, input: &RawAudio, cancel: &Cancel) -> Result<QualityReport> {
-        let plan = self.survey(input, cancel)?;
-        let measured = self.take(input, &plan, cancel, |_| Ok(()))?;
-        Ok(self.policy.judge(&measured))
+        let mut recorded = self.decode(input, cancel)?;
+        Ok(self.policy.judge(&self.measure(&mut recorded, cancel)?))
     }
 
     /// The clip, or the verdict that there is none to be had.
     pub(super) fn prepare(&self, input: &RawAudio, profile: &ClipProfile, cancel: &Cancel) -> Result<Prepared> {
-        check(profile)?;
-        let taken = self.resampled(input, profile.sample_rate, cancel)?;
-        let report = self.policy.judge(&taken.measured);
+        check(profile, self.cutting.shortest_pause())?;
+        let mut recorded = self.decode(input, cancel)?;
+        let measured = self.measure(&mut recorded, cancel)?;
+        let report = self.policy.judge(&measured);
         if report.verdict() == Verdict::Reject {
             return Ok(Prepared::rejected(report));
         }
-        let clip = self.clip(taken, profile, cancel)?;
-        Ok(Prepared::new(clip, report))
+        let parts = self.parts(&measured, profile);
+        let rendered = self.render(&mut recorded, &parts, profile, cancel)?;
+        drop(recorded);
+        Ok(Prepared::new(self.encode(rendered, profile, cancel)?, report))
     }
 
-    /// The rate, and the weights of the mix, which depend on the whole recording.
-    fn survey(&self, input: &RawAudio, cancel: &Cancel) -> Result<Plan> {
-        let mut decoder = self.open(input)?;
-        let (rate, channels) = (decoder.format().sample_rate(), decoder.format().channels());
-        if channels == 1 {
-            return Ok(Plan { rate, mix: Mix::mono() });
-        }
-        let mut survey = Survey::new(channels);
-        while let Some(block) = decoder.next_block()? {
-            cancel.check()?;
-            survey.push(block);
-        }
-        Ok(Plan { rate, mix: self.downmix.decide(&survey) })
-    }
-
-    fn resampled(&self, input: &RawAudio, rate: Option<u32>, cancel: &Cancel) -> Result<Taken> {
-        let plan = self.survey(input, cancel)?;
-        let rate = rate.unwrap_or(plan.rate.min(self.resampling.highest_kept));
-        let mut resampler = self.resampling.start(plan.rate, rate)?;
-        let mut mono = Vec::new();
-        let measured = self.take(input, &plan, cancel, |block| resampler.push(block, &mut mono))?;
-        resampler.finish(&mut mono)?;
-        Ok(Taken { mono, rate, measured })
-    }
-
-    /// One pass over the recording: every block, mixed and without its offset, goes to the meters and to `sink`.
-    fn take(
-        &self,
-        input: &RawAudio,
-        Plan { rate, mix }: &Plan,
-        cancel: &Cancel,
-        mut sink: impl FnMut(&[f32]) -> Result<()>,
-    ) -> Result<Measurements> {
-        let mut decoder = self.open(input)?;
-        let mut clipping = self.clipping.start(decoder.format().channels());
-        let mut dc = self.dc.start(*rate);
-        let mut meters = self.measuring.start(*rate)?;
-        let mut mono = Vec::new();
+    fn decode(&self, input: &RawAudio, cancel: &Cancel) -> Result<Recorded> {
+        let mut decoder = Decoder::open(&input.body, input.declared.as_deref(), &self.limits)?;
+        let channels = decoder.format().channels();
+        let (mut survey, mut clipping) = (Survey::new(channels), self.clipping.start(channels));
+        let mut tape = Tape::interleaved(channels);
         while let Some(block) = decoder.next_block()? {
             cancel.check()?;
             clipping.push(block);
-            mix.apply(block, &mut mono);
-            dc.apply(&mut mono);
-            meters.push(&mono)?;
-            sink(&mono)?;
+            // One channel is mixed with nothing.
+            if channels > 1 {
+                survey.push(block);
+            }
+            tape.write(block)?;
         }
-        let heard = meters.finish()?;
-        let info = decoder.report();
+        let mix = if channels > 1 { self.downmix.decide(&survey) } else { Mix::mono() };
+        Ok(Recorded { tape, mix, clipping: clipping.share(), info: decoder.report() })
+    }
+
+    fn measure(&self, recorded: &mut Recorded, cancel: &Cancel) -> Result<Measurements> {
+        let mut meters = self.measuring.start(recorded.rate())?;
+        let dc = self.mono(recorded, cancel, |block| meters.push(block))?;
+        let (heard, mix, info) = (meters.finish()?, &recorded.mix, &recorded.info);
         Ok(Measurements {
             live_channels: if mix.channels() == 1 { usize::from(heard.true_peak.is_finite()) } else { mix.live() },
             heard,
-            clipping: clipping.share(),
+            clipping: recorded.clipping,
             dc_offset: dc.offset(),
             channels: mix.channels(),
             truncated: info.truncated,
@@ -147,47 +135,87 @@ impl Chain {
         })
     }
 
-    fn clip(&self, taken: Taken, profile: &ClipProfile, cancel: &Cancel) -> Result<EncodedAudio> {
-        let Taken { mut mono, rate, measured } = taken;
-        let at_most = profile.max_duration.map(|limit| limit.as_secs_f64());
-        let window = self.trim.window(&measured.heard.speech, measured.heard.seconds, at_most);
-        self.trim.cut(&mut mono, rate, &window);
-        let target = (profile.loudness_lufs, profile.true_peak_dbtp);
-        let level = self.levelling.settle(&mono, rate, target, cancel)?;
-        let mut writer = AudioWriter::create(Container::Wav, rate, 1)?;
-        self.levelling.render(&mono, rate, level, |block| {
+    /// Hands over one channel without its offset, block by block.
+    fn mono(
+        &self,
+        recorded: &mut Recorded,
+        cancel: &Cancel,
+        mut sink: impl FnMut(&mut [f32]) -> Result<()>,
+    ) -> Result<DcBlocker> {
+        let (mut dc, mut mono) = (self.dc.start(recorded.rate()), Vec::new());
+        let Recorded { tape, mix, .. } = recorded;
+        tape.read(|block| {
             cancel.check()?;
-            writer.write(block)
+            mix.apply(block, &mut mono);
+            dc.apply(&mut mono);
+            sink(&mut mono)
         })?;
-        writer.finish()
+        Ok(dc)
     }
 
-    fn open(&self, input: &RawAudio) -> Result<Decoder> {
-        Decoder::open(&input.body, input.declared.as_deref(), &self.limits)
+    fn parts(&self, measured: &Measurements, profile: &ClipProfile) -> Vec<Range<f64>> {
+        let heard = &measured.heard;
+        let recording = Recording { frames: &heard.frames, speech: &heard.speech, seconds: heard.seconds };
+        let seconds = profile.max_duration.map(|limit| limit.as_secs_f64());
+        let pause = profile.max_pause.map(|limit| limit.as_secs_f64());
+        self.cutting.parts(recording, Room { seconds, pause })
+    }
+
+    /// The parts as one signal at the clip's rate.
+    fn render(
+        &self,
+        recorded: &mut Recorded,
+        parts: &[Range<f64>],
+        profile: &ClipProfile,
+        cancel: &Cancel,
+    ) -> Result<Rendered> {
+        let recorded_at = recorded.rate();
+        let rate = profile.sample_rate.unwrap_or(recorded_at.min(self.resampling.highest_kept));
+        let mut splicer = self.splicing.start(parts, recorded_at, recorded.info.frames);
+        let mut resampler = self.resampling.start(recorded_at, rate)?;
+        let (mut tape, mut meter) = (Tape::new(), Meter::new(rate)?);
+        let (mut kept, mut ready) = (Vec::new(), Vec::new());
+        let mut keep = |ready: &mut Vec<f32>| -> Result<()> {
+            meter.push(ready)?;
+            tape.write(ready)?;
+            ready.clear();
+            Ok(())
+        };
+        self.mono(recorded, cancel, |block| {
+            splicer.push(block, &mut kept);
+            resampler.push(&kept, &mut ready)?;
+            kept.clear();
+            keep(&mut ready)
+        })?;
+        splicer.finish(&mut kept);
+        resampler.push(&kept, &mut ready)?;
+        resampler.finish(&mut ready)?;
+        keep(&mut ready)?;
+        Ok(Rendered { loud: meter.finish()?, tape, rate })
+    }
+
+    fn encode(&self, rendered: Rendered, profile: &ClipProfile, cancel: &Cancel) -> Result<EncodedAudio> {
+        let Rendered { mut tape, rate, loud } = rendered;
+        let target = (profile.loudness_lufs, profile.true_peak_dbtp);
+        let level = self.levelling.settle(&mut tape, rate, loud, target, cancel)?;
+        let mut writer = AudioWriter::create(profile.container, rate, 1)?;
+        self.levelling.render(&mut tape, rate, level, cancel, |block| writer.write(block))?;
+        writer.finish()
     }
 }
 
-/// Refuses a profile that no clip can meet.
-fn check(profile: &ClipProfile) -> Result<()> {
-    let refuse = |what: String| Err(Error::new(ErrorKind::Config, what).with("profile", &profile.name));
-    if !(-60.0..=0.0).contains(&profile.loudness_lufs) {
-        return refuse(format!("the clip's loudness is {} LUFS; −60 to 0 can be made", profile.loudness_lufs));
+impl Recorded {
+    fn rate(&self) -> u32 {
+        self.info.format.sample_rate()
     }
-    if !(-30.0..=0.0).contains(&profile.true_peak_dbtp) {
-        return refuse(format!("the clip's true peak is {} dBTP; −30 to 0 can be made", profile.true_peak_dbtp));
-    }
-    if profile.max_duration.is_some_and(|limit| limit.as_secs_f64() < 1.0) {
-        return refuse("the clip's longest duration is under 1 second; 1 second or more can be made".to_owned());
-    }
-    if profile.sample_rate.is_some_and(|rate| !SAMPLE_RATES.contains(&rate)) {
-        return refuse(format!("the clip's sample rate is {:?} Hz; 4000 to 384000 can be made", profile.sample_rate));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use voiceclone_core::audio::{Pcm, encode};
+    use voiceclone_core::{
+        ErrorKind,
+        audio::{Container, Pcm, encode},
+    };
 
     use super::*;
 
@@ -209,9 +237,19 @@ mod tests {
     #[test]
     fn the_fingerprint_names_every_stage() {
         let named = Chain::default().fingerprint();
-        for stage in
-            ["decode", "downmix", "dc", "clipping", "voice", "speech", "bandwidth", "policy", "resample", "trim"]
-        {
+        for stage in [
+            "decode",
+            "downmix",
+            "dc",
+            "clipping",
+            "voice",
+            "speech",
+            "bandwidth",
+            "policy",
+            "cut",
+            "splice",
+            "resample",
+        ] {
             assert!(named.contains(&format!("{stage}/1")), "{stage} in {named}");
         }
         let mut other = Chain::default();

@@ -4,10 +4,10 @@ use voiceclone_core::Result;
 
 use super::{
     bandwidth::{BandwidthMeter, BandwidthRule},
-    loudness::Meter,
+    loudness_meter::Meter,
     speech::{Speech, SpeechRule},
     stage::Stage as _,
-    vad::{VoiceDetection, VoiceDetector},
+    vad::{Frame, VoiceDetection, VoiceDetector},
 };
 
 /// The rules of the measurements.
@@ -33,6 +33,8 @@ pub(super) struct Meters {
 pub(super) struct Heard {
     /// Length in seconds.
     pub(super) seconds: f64,
+    /// One frame per 16 ms.
+    pub(super) frames: Vec<Frame>,
     pub(super) speech: Speech,
     /// Integrated loudness, LUFS; −∞ if nothing passes the gate.
     pub(super) loudness: f64,
@@ -68,10 +70,11 @@ impl Meters {
     }
 
     pub(super) fn finish(self) -> Result<Heard> {
-        let level = self.level.finish()?;
+        let (level, frames) = (self.level.finish()?, self.voice.finish()?);
         Ok(Heard {
             seconds: self.samples as f64 / f64::from(self.sample_rate),
-            speech: self.rule.apply(&self.voice.finish()?),
+            speech: self.rule.apply(&frames),
+            frames,
             loudness: level.loudness,
             true_peak: level.true_peak,
             bandwidth: self.bandwidth.finish(),

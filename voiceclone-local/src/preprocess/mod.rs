@@ -6,19 +6,22 @@ mod bandwidth;
 mod cancel;
 mod chain;
 mod clipping;
+mod cut;
 mod dc;
 mod downmix;
 mod limiter;
 mod loudness;
+mod loudness_meter;
 mod measure;
 mod policy;
+mod profile;
 mod resample;
 mod speech;
+mod splice;
 mod stage;
 mod tape;
 #[cfg(test)]
 mod testing;
-mod trim;
 mod true_peak;
 mod vad;
 
@@ -36,8 +39,11 @@ use voiceclone_core::{
 
 use self::{cancel::Cancel, chain::Chain};
 
-pub use self::policy::QualityPolicy;
 pub(crate) use self::resample::resampled;
+pub use self::{
+    policy::QualityPolicy,
+    profile::{generic, instant_clone, pocket_tts},
+};
 
 /// Prepares recordings without a key and without a network: one channel, no offset, the profile's sample rate, no silence
 /// around the speech, the profile's loudness (ITU-R BS.1770) and true peak, as a 16-bit WAV, with a report of the input.

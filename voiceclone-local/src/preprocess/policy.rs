@@ -232,7 +232,9 @@ mod tests {
     fn good() -> Measurements {
         let speech =
             Speech { stretches: std::iter::once(10..635).collect(), frames: 700, power: 0.01, noise: 0.000_001 };
-        let heard = Heard { seconds: 11.2, speech, loudness: -22.0, true_peak: -3.0, bandwidth: Some(11_000.0) };
+        let frames = Vec::new();
+        let heard =
+            Heard { seconds: 11.2, frames, speech, loudness: -22.0, true_peak: -3.0, bandwidth: Some(11_000.0) };
         let (clipping, dc_offset, truncated, damaged_packets) = (0.0, 0.001, false, 0);
         Measurements { heard, clipping, dc_offset, channels: 1, live_channels: 1, truncated, damaged_packets }
     }

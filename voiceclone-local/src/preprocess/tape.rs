@@ -47,11 +47,6 @@ impl Tape {
         Ok(())
     }
 
-    /// Samples written.
-    pub(super) fn len(&self) -> u64 {
-        self.samples
-    }
-
     /// Hands over everything, block by block.
     pub(super) fn read(&mut self, sink: impl FnMut(&[f32]) -> Result<()>) -> Result<()> {
         self.read_range(0..self.samples, sink)
@@ -106,7 +101,6 @@ mod tests {
             let samples: Vec<f32> = (0..total).map(|n| n as f32 * 0.25).collect();
             let mut tape = Tape::new();
             samples.chunks(1_152).for_each(|block| tape.write(block).unwrap());
-            assert_eq!(tape.len(), total as u64);
             assert!(read(&mut tape, 0..total as u64) == samples);
             assert!(read(&mut tape, 5_000..9_999) == samples[5_000..9_999]);
             assert!(read(&mut tape, total as u64 - 3..u64::MAX) == samples[total - 3..]);
