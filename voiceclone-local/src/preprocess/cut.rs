@@ -144,15 +144,17 @@ impl Cutting {
         let end = (start + limit).min(recording.seconds);
         let from = frame(end - limit * self.search);
         let tail = recording.frames.get(from..frame(end)).unwrap_or_default();
-        let quietest = (0..tail.len()).min_by(|a, b| loudness_around(tail, *a).total_cmp(&loudness_around(tail, *b)));
-        let end = quietest.map_or(end, |at| (from + at + 1) as f64 * FRAME_SECONDS);
+        let level = |at: &usize| level_around(tail, *at);
+        let quietest = (0..tail.len()).rev().min_by(|a, b| level(a).total_cmp(&level(b)));
+        let end = quietest.map_or(end, |at| end.min((from + at + 1) as f64 * FRAME_SECONDS));
         std::iter::once(start..end).collect()
     }
 }
 
-/// Power over 80 ms, so that the closure of a plosive is not taken for a pause.
-fn loudness_around(frames: &[Frame], at: usize) -> f32 {
-    frames.iter().skip(at.saturating_sub(2)).take(5).map(|f| f.power).sum()
+/// Mean power of up to 80 ms, so that the closure of a plosive is not taken for a pause.
+fn level_around(frames: &[Frame], at: usize) -> f32 {
+    let around = frames.get(at.saturating_sub(2)..(at + 3).min(frames.len())).unwrap_or_default();
+    around.iter().map(|f| f.power).sum::<f32>() / around.len().max(1) as f32
 }
 
 fn length(parts: &[Range<f64>]) -> f64 {
