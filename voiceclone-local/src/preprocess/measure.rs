@@ -4,7 +4,7 @@ use voiceclone_core::Result;
 
 use super::{
     bandwidth::{BandwidthMeter, BandwidthRule},
-    loudness::Meter,
+    loudness_meter::Meter,
     speech::{Speech, SpeechRule},
     stage::Stage as _,
     vad::{VoiceDetection, VoiceDetector},

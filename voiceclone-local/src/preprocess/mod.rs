@@ -10,6 +10,7 @@ mod dc;
 mod downmix;
 mod limiter;
 mod loudness;
+mod loudness_meter;
 mod measure;
 mod policy;
 mod resample;
