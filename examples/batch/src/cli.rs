@@ -111,8 +111,33 @@ Ctrl-C lets the lines in progress finish; a second one stops at once. Neither lo
 pub(crate) struct PrepareArgs {
     /// The recording
     pub(crate) input: PathBuf,
-    /// The clip to write: .wav
+    /// The clip to write: .wav or .flac
     pub(crate) output: PathBuf,
+    /// What the clip is for
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) profile: ClipFor,
+    /// The longest clip, instead of the profile's own, seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) max_seconds: Option<f64>,
+    /// Leave the noise as it is
+    #[arg(long)]
+    pub(crate) keep_noise: bool,
+}
+
+/// What a clip is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ClipFor {
+    /// All of the recording at its own rate: what voices are made from here
+    #[default]
+    Master,
+    /// At most 30 s at 24 kHz: suits every model that clones
+    Generic,
+    /// The cleanest 10 s at 44.1 kHz
+    Cartesia,
+    /// At most 30 s at 24 kHz
+    PocketTts,
+    /// The cleanest 2 minutes at 44.1 kHz, for services that make instant clones
+    InstantClone,
 }
 
 #[derive(Debug, Args)]

@@ -1,11 +1,14 @@
 //! Where providers are made, and the only file that knows which there are.
 use voiceclone_core::{
     Result,
+    domain::ClipProfile,
     engine::{Engine, EngineBuilder, Provider},
     id::ProviderId,
     synth::SynthesizerInfo,
 };
-use voiceclone_local::{Builtin, LocalPreprocessor};
+use voiceclone_local::{Builtin, LocalPreprocessor, preprocess};
+
+use crate::cli::ClipFor;
 
 /// Which provider speaks. Shared by every command that speaks.
 #[derive(Debug, clap::Args)]
@@ -19,6 +22,17 @@ pub(crate) fn engine(_: &ProviderArgs) -> Result<EngineBuilder> {
 /// Who cleans and measures recordings.
 pub(crate) fn preprocessor() -> LocalPreprocessor {
     LocalPreprocessor::new()
+}
+
+/// What whoever takes the clip wants of it.
+pub(crate) fn clip_profile(wanted: ClipFor) -> ClipProfile {
+    match wanted {
+        ClipFor::Master => ClipProfile::master(),
+        ClipFor::Generic => preprocess::generic(),
+        ClipFor::Cartesia => voiceclone_cartesia::clip_profile(),
+        ClipFor::PocketTts => preprocess::pocket_tts(),
+        ClipFor::InstantClone => preprocess::instant_clone(),
+    }
 }
 
 /// The provider that speaks, in a few words.
