@@ -44,7 +44,8 @@ pub trait Preprocessor: Debug + Send + Sync + 'static {
     /// error.
     ///
     /// # Errors
-    /// `InvalidInput` for bytes that are no audio of an accepted kind, or outside the limits.
+    /// `InvalidInput` for bytes that are no audio of an accepted kind, or outside the limits; `Config` for a profile that no
+    /// clip can meet, such as a loudness above full scale; `Timeout` for bytes that take too long to decode.
     ///
     /// # Cancel safety
     /// Dropping the future stops the work at the next block and leaves nothing behind.

@@ -11,7 +11,7 @@ use std::ops::Range;
 use voiceclone_core::{
     Result,
     audio::{AudioWriter, ClipInfo, DecodeLimits, Decoder, EncodedAudio, RawAudio},
-    domain::{ClipProfile, QualityReport, Verdict},
+    domain::{ClipProfile, NoiseReduction, QualityReport, Verdict},
     preprocess::Prepared,
 };
 
@@ -20,10 +20,12 @@ use super::{
     clipping::ClipRule,
     cut::{Cutting, Recording, Room},
     dc::{DcBlocker, DcRemoval},
+    denoise::Denoise,
     downmix::{Downmix, Mix, Survey},
+    highpass::HighPass,
     loudness::Levelling,
     loudness_meter::{Loud, Meter},
-    measure::Measuring,
+    measure::{Heard, Measuring},
     policy::{Measurements, QualityPolicy},
     profile::check,
     resample::Resampling,
@@ -42,7 +44,9 @@ pub(super) struct Chain {
     pub(super) measuring: Measuring,
     pub(super) policy: QualityPolicy,
     pub(super) cutting: Cutting,
+    pub(super) high_pass: HighPass,
     pub(super) splicing: Splicing,
+    pub(super) denoise: Denoise,
     pub(super) resampling: Resampling,
     pub(super) levelling: Levelling,
 }
@@ -73,7 +77,9 @@ impl Chain {
             self.measuring.fingerprint(),
             format!("policy/1 {:?}", self.policy),
             self.cutting.fingerprint(),
+            self.high_pass.fingerprint(),
             self.splicing.fingerprint(),
+            self.denoise.fingerprint(),
             self.resampling.fingerprint(),
             self.levelling.fingerprint(),
             "encode/1 s16".to_owned(),
@@ -96,8 +102,7 @@ impl Chain {
         if report.verdict() == Verdict::Reject {
             return Ok(Prepared::rejected(report));
         }
-        let parts = self.parts(&measured, profile);
-        let rendered = self.render(&mut recorded, &parts, profile, cancel)?;
+        let rendered = self.render(&mut recorded, &measured, profile, cancel)?;
         drop(recorded);
         Ok(Prepared::new(self.encode(rendered, profile, cancel)?, report))
     }
@@ -153,26 +158,27 @@ impl Chain {
         Ok(dc)
     }
 
-    fn parts(&self, measured: &Measurements, profile: &ClipProfile) -> Vec<Range<f64>> {
-        let heard = &measured.heard;
+    fn parts(&self, heard: &Heard, profile: &ClipProfile) -> Vec<Range<f64>> {
         let recording = Recording { frames: &heard.frames, speech: &heard.speech, seconds: heard.seconds };
         let seconds = profile.max_duration.map(|limit| limit.as_secs_f64());
         let pause = profile.max_pause.map(|limit| limit.as_secs_f64());
         self.cutting.parts(recording, Room { seconds, pause })
     }
 
-    /// The parts as one signal at the clip's rate.
+    /// The parts as one clean signal at the clip's rate.
     fn render(
         &self,
         recorded: &mut Recorded,
-        parts: &[Range<f64>],
+        measured: &Measurements,
         profile: &ClipProfile,
         cancel: &Cancel,
     ) -> Result<Rendered> {
         let recorded_at = recorded.rate();
         let rate = profile.sample_rate.unwrap_or(recorded_at.min(self.resampling.highest_kept));
-        let mut splicer = self.splicing.start(parts, recorded_at, recorded.info.frames);
-        let mut resampler = self.resampling.start(recorded_at, rate)?;
+        let mut high_pass = self.high_pass.start(recorded_at)?;
+        let parts = self.parts(&measured.heard, profile);
+        let mut splicer = self.splicing.start(&parts, recorded_at, recorded.info.frames);
+        let mut denoiser = self.denoise.start(recorded_at, rate, self.wet(&measured.heard, profile))?;
         let (mut tape, mut meter) = (Tape::new(), Meter::new(rate)?);
         let (mut kept, mut ready) = (Vec::new(), Vec::new());
         let mut keep = |ready: &mut Vec<f32>| -> Result<()> {
@@ -182,16 +188,25 @@ impl Chain {
             Ok(())
         };
         self.mono(recorded, cancel, |block| {
+            high_pass.apply(block);
             splicer.push(block, &mut kept);
-            resampler.push(&kept, &mut ready)?;
+            denoiser.push(&kept, &mut ready)?;
             kept.clear();
             keep(&mut ready)
         })?;
         splicer.finish(&mut kept);
-        resampler.push(&kept, &mut ready)?;
-        resampler.finish(&mut ready)?;
+        denoiser.push(&kept, &mut ready)?;
+        denoiser.finish(&mut ready)?;
         keep(&mut ready)?;
         Ok(Rendered { loud: meter.finish()?, tape, rate })
+    }
+
+    /// How much of the noise is to go, 0 to 1.
+    fn wet(&self, heard: &Heard, profile: &ClipProfile) -> f32 {
+        match profile.noise_reduction {
+            NoiseReduction::WhereNoisy => self.denoise.wet(heard.speech.snr_db()),
+            _ => 0.0,
+        }
     }
 
     fn encode(&self, rendered: Rendered, profile: &ClipProfile, cancel: &Cancel) -> Result<EncodedAudio> {

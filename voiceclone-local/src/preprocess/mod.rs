@@ -8,7 +8,9 @@ mod chain;
 mod clipping;
 mod cut;
 mod dc;
+mod denoise;
 mod downmix;
+mod highpass;
 mod limiter;
 mod loudness;
 mod loudness_meter;
@@ -45,11 +47,13 @@ pub use self::{
     profile::{generic, instant_clone, pocket_tts},
 };
 
-/// Prepares recordings without a key and without a network: one channel, no offset, the profile's sample rate, no silence
-/// around the speech, the profile's loudness (ITU-R BS.1770) and true peak, as a 16-bit WAV, with a report of the input.
+/// Prepares recordings without a key and without a network: one channel, no offset and no rumble, no silence around the
+/// speech and no long pauses in it, steady noise reduced where there is any, the profile's sample rate, loudness (ITU-R
+/// BS.1770) and true peak, as 16-bit WAV or FLAC, with a report of the input.
 ///
 /// The work runs on tokio's blocking threads, as many preparations at a time as the machine has cores; more wait. Equal
-/// bytes give equal clips. Memory is 4 bytes per sample of one channel at the clip's rate, and some megabytes.
+/// bytes give equal clips. Between its passes the recording lies in a temporary file (4 bytes per sample), so that memory
+/// stays under some tens of megabytes however long it is.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -94,7 +98,7 @@ impl LocalPreprocessor {
         self
     }
 
-    /// Other bounds on uploads. Memory grows with [`DecodeLimits::max_duration`].
+    /// Other bounds on uploads. Temporary storage grows with [`DecodeLimits::max_duration`].
     #[must_use]
     pub fn with_limits(mut self, limits: DecodeLimits) -> Self {
         Arc::make_mut(&mut self.chain).limits = limits;
