@@ -95,8 +95,14 @@ enum Path {
 
 impl Denoiser {
     /// Lets the network hear what comes before the signal, so that it knows the noise from the first sample on. Nothing of
-    /// it is given out. Only before the first [`Self::push`].
+    /// it is given out.
+    ///
+    /// # Errors
+    /// `Unexpected` after the first [`Self::push`].
     pub(super) fn prime(&mut self, samples: &[f32]) -> Result<()> {
+        if self.taken > 0 {
+            return Err(Error::unexpected("the denoiser was primed after the signal had begun"));
+        }
         let Path::Wet(wet) = &mut self.path else { return Ok(()) };
         let mut resampler = Resampling::default().start(self.input_rate, RATE)?;
         let mut wide = Vec::new();
@@ -127,7 +133,7 @@ impl Denoiser {
         }
         // Both resamplers round up, which can be one sample too many.
         let total = (self.taken * u64::from(self.output_rate)).div_ceil(u64::from(self.input_rate));
-        let rest = usize::try_from(total - self.given).unwrap_or(usize::MAX);
+        let rest = usize::try_from(total.saturating_sub(self.given)).unwrap_or(usize::MAX);
         sink.truncate(before.saturating_add(rest));
         self.given = total;
         Ok(())
@@ -230,5 +236,183 @@ impl Network {
         }
         self.state.process_frame(&mut clean, &heard);
         clean
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "test signals")]
+mod tests {
+    use realfft::RealFftPlanner;
+
+    use super::{super::resample::resampled, super::testing, *};
+
+    fn denoised(samples: &[f32], (from, to): (u32, u32), wet: f32, block: usize) -> Vec<f32> {
+        let mut out = Vec::new();
+        let mut denoiser = Denoise::default().start(from, to, wet).unwrap();
+        samples.chunks(block).for_each(|block| denoiser.push(block, &mut out).unwrap());
+        denoiser.finish(&mut out).unwrap();
+        out
+    }
+
+    /// The fixture at the network's rate, so that no resampler is in the way.
+    fn wide_speech() -> Vec<f32> {
+        let (speech, rate) = testing::speech();
+        resampled(&speech, rate, RATE).unwrap()
+    }
+
+    fn power(samples: &[f32]) -> f64 {
+        samples.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / samples.len() as f64
+    }
+
+    fn db(ratio: f64) -> f64 {
+        10.0 * ratio.log10()
+    }
+
+    /// Noise that falls by 3 dB per octave: white noise through the three-pole filter of P. Kellet.
+    fn pink(n: usize) -> Vec<f32> {
+        let (mut a, mut b, mut c) = (0.0, 0.0, 0.0);
+        let shaped = testing::noise(n, 1.0).into_iter().map(|white| {
+            a = 0.997_65 * a + white * 0.099_046;
+            b = 0.963 * b + white * 0.296_516_4;
+            c = 0.57 * c + white * 1.052_691_3;
+            a + b + c + white * 0.184_8
+        });
+        shaped.collect()
+    }
+
+    #[test]
+    fn the_share_falls_in_a_line_between_the_limits() {
+        let rule = Denoise { off_above_db: 30.0, full_below_db: 20.0 };
+        let cases = [(10.0, 1.0), (20.0, 1.0), (22.5, 0.75), (25.0, 0.5), (30.0, 0.0), (80.0, 0.0)];
+        for (snr, expected) in cases {
+            assert!((rule.wet(Some(snr)) - expected).abs() < 1e-6, "{snr} dB");
+        }
+        assert_eq!(rule.wet(None), 0.0);
+        assert_eq!(rule.wet(Some(f64::INFINITY)), 0.0);
+        let step = Denoise { off_above_db: 20.0, full_below_db: 20.0 };
+        assert_eq!((step.wet(Some(19.9)), step.wet(Some(20.0))), (1.0, 0.0));
+    }
+
+    #[test]
+    fn noise_in_pauses_falls_and_the_voice_keeps_its_level() {
+        let (speech, rate) = testing::speech();
+        let pause = rate as usize * 3 / 2;
+        let noise = pink(speech.len() + 2 * pause);
+        let gain = (power(&speech) / power(&noise) / 10.0).sqrt() as f32;
+        let mut noisy: Vec<f32> = noise.iter().map(|n| n * gain).collect();
+        noisy[pause..].iter_mut().zip(&speech).for_each(|(n, s)| *n += s);
+        let out = denoised(&noisy, (rate, rate), 1.0, 4_096);
+        for quiet in [rate as usize / 2..pause - 800, pause + speech.len() + 800..noisy.len()] {
+            let fall = db(power(&noisy[quiet.clone()]) / power(&out[quiet]));
+            assert!(fall >= 10.0, "{fall} dB");
+        }
+        let voice = db(power(&out[pause..pause + speech.len()]) / power(&speech));
+        assert!(voice.abs() < 1.0, "{voice} dB");
+    }
+
+    #[test]
+    fn nothing_is_late_or_early() {
+        let speech = wide_speech();
+        let out = denoised(&speech, (RATE, RATE), 1.0, 1_000);
+        let (edge, middle) = (600, 600..speech.len() - 600);
+        let match_at = |lag: usize| -> f64 {
+            let shifted = &out[lag..lag + middle.len()];
+            speech[middle.clone()].iter().zip(shifted).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        };
+        let best = (0..=2 * edge).max_by(|a, b| match_at(*a).total_cmp(&match_at(*b))).unwrap();
+        assert_eq!(best, edge);
+    }
+
+    #[test]
+    fn the_mix_is_of_equal_instants_and_makes_no_comb() {
+        let speech = wide_speech();
+        let (half, full) = (denoised(&speech, (RATE, RATE), 0.5, 999), denoised(&speech, (RATE, RATE), 1.0, 4_800));
+        for ((half, full), dry) in half.iter().zip(&full).zip(&speech) {
+            assert!((half - f32::midpoint(*full, *dry)).abs() < 1e-6);
+        }
+        let (before, after) = (spectrum(&speech), spectrum(&half));
+        // Two copies that are a frame apart would cancel each other every 100 Hz.
+        for (at, (before, after)) in before.iter().zip(&after).enumerate().take(100).skip(4) {
+            assert!(db(after / before).abs() < 2.0, "{} Hz: {} dB", at * 25, db(after / before));
+        }
+    }
+
+    /// Mean power in bands of 25 Hz.
+    fn spectrum(samples: &[f32]) -> Vec<f64> {
+        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(RATE as usize / 25);
+        let mut sums = vec![0.0; fft.complex_len()];
+        let mut bins = fft.make_output_vec();
+        for frame in samples.chunks_exact(fft.len()) {
+            fft.process(&mut frame.to_vec(), &mut bins).unwrap();
+            sums.iter_mut().zip(&bins).for_each(|(sum, bin)| *sum += f64::from(bin.norm_sqr()));
+        }
+        sums
+    }
+
+    #[test]
+    fn without_the_network_it_is_a_resampler_and_no_more() {
+        let (speech, rate) = testing::speech();
+        assert_eq!(denoised(&speech, (rate, rate), 0.0, 1_001), speech);
+        assert_eq!(denoised(&speech, (rate, 24_000), 0.0, 1_001), resampled(&speech, rate, 24_000).unwrap());
+    }
+
+    #[test]
+    fn the_length_is_exact_for_every_length() {
+        for (from, to) in [(8_000, 24_000), (44_100, 22_050), (44_100, 48_000), (48_000, 48_000), (96_000, 16_001)] {
+            for n in [0, 1, 479, 480, 481, 10_007] {
+                for wet in [0.0, 0.3, 1.0] {
+                    let got = denoised(&testing::noise(n, 0.1), (from, to), wet, 777).len() as u64;
+                    let expected = (n as u64 * u64::from(to)).div_ceil(u64::from(from));
+                    assert_eq!(got, expected, "{n} from {from} to {to}, {wet}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn equal_samples_give_equal_results_however_they_are_cut() {
+        let (speech, rate) = testing::speech();
+        let whole = denoised(&speech, (rate, 24_000), 0.7, speech.len());
+        assert_eq!(whole, denoised(&speech, (rate, 24_000), 0.7, 313));
+    }
+
+    #[test]
+    fn absurd_samples_leave_finite_ones_and_a_network_that_still_works() {
+        let mut samples = wide_speech();
+        samples.truncate(RATE as usize * 3);
+        let sane = denoised(&samples, (RATE, RATE), 1.0, 4_800);
+        samples[4_800..4_900].iter_mut().for_each(|s| *s = s.signum() * 1e30);
+        let out = denoised(&samples, (RATE, RATE), 1.0, 4_800);
+        assert!(out.iter().all(|s| s.is_finite()));
+        let late = RATE as usize * 2..RATE as usize * 3;
+        let change = db(power(&out[late.clone()]) / power(&sane[late]));
+        assert!(change.abs() < 1.0, "{change} dB");
+    }
+
+    #[test]
+    fn a_primed_network_knows_the_noise_and_gives_nothing_of_what_it_heard() {
+        let noise: Vec<f32> = pink(RATE as usize * 2).iter().map(|n| n * 0.01).collect();
+        let (heard, signal) = noise.split_at(RATE as usize);
+        let fresh = denoised(signal, (RATE, RATE), 1.0, 4_800);
+        let mut primed = Vec::new();
+        let mut denoiser = Denoise::default().start(RATE, RATE, 1.0).unwrap();
+        denoiser.prime(heard).unwrap();
+        denoiser.push(signal, &mut primed).unwrap();
+        assert!(denoiser.prime(heard).is_err());
+        denoiser.finish(&mut primed).unwrap();
+        assert_eq!(primed.len(), signal.len());
+        let first = ..RATE as usize / 20;
+        let gain = db(power(&fresh[first]) / power(&primed[first]));
+        assert!(gain > 3.0, "{gain} dB");
+        // As if the signal had never been cut: whole frames were heard before it.
+        let whole = denoised(&noise, (RATE, RATE), 1.0, 4_800);
+        assert_eq!(primed, whole[RATE as usize..]);
+    }
+
+    #[test]
+    fn a_share_that_is_none_is_an_error() {
+        for wet in [-0.1, 1.1, f32::NAN] {
+            assert!(Denoise::default().start(RATE, RATE, wet).is_err());
+        }
     }
 }

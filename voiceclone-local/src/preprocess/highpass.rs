@@ -38,9 +38,9 @@ impl HighPass {
             let cutoff = Hertz::<f64>::from_hz(self.cutoff_hz)?;
             Coefficients::<f64>::from_params(Type::HighPass, rate, cutoff, quality).map(DirectForm2Transposed::new)
         });
-        first.and_then(|first| Ok(HighPassFilter { sections: [first, second?] })).map_err(|e| {
-            Error::unexpected(format!("a high-pass of {} Hz at {sample_rate} Hz: {e:?}", self.cutoff_hz))
-        })
+        first
+            .and_then(|first| Ok(HighPassFilter { sections: [first, second?] }))
+            .map_err(|e| Error::unexpected(format!("a high-pass of {} Hz at {sample_rate} Hz: {e:?}", self.cutoff_hz)))
     }
 }
 
