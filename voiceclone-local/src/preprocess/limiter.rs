@@ -8,7 +8,7 @@
     clippy::cast_sign_loss,
     reason = "times become small positive counts of samples; sums are f64, samples f32"
 )]
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 use voiceclone_core::Result;
 
@@ -38,6 +38,8 @@ impl Stage for Limiter {
 
 /// Longer than any look-ahead at any accepted rate.
 const BLOCK: usize = 1024;
+/// So many samples are asked together whether any of them may be too loud: most are not.
+const STRIDE: usize = 64;
 
 impl Limiter {
     /// Amplifies samples at `sample_rate` hertz by `gain` (a factor) under `ceiling` (a true peak, a factor too).
@@ -130,15 +132,33 @@ struct Need<'a> {
 impl Need<'_> {
     /// Of one block that is not the first; `None` if every sample of it is under the limit.
     fn of_block(&self, index: usize) -> Option<Vec<f32>> {
-        let start = index * BLOCK;
-        let end = (start + BLOCK).min(self.samples.len());
-        let around = self.samples.get(start.saturating_sub(WINDOW)..(end + WINDOW).min(self.samples.len()))?;
-        if start >= end || bound(around) <= self.limit {
+        let (start, end) = (index * BLOCK, ((index + 1) * BLOCK).min(self.samples.len()));
+        if start >= end || !self.may_exceed(start..end) {
             return None;
         }
-        // A window whose centre lies before the block reaches its first sample.
-        let between: Vec<f32> = (start..=end).map(|at| self.peak_before(at)).collect();
-        Some(between.array_windows().map(|[before, after]| (self.limit / before.max(*after)).min(1.0)).collect())
+        let mut gains = vec![1.0; end - start];
+        for (stride, gains) in gains.chunks_mut(STRIDE).enumerate() {
+            let first = start + stride * STRIDE;
+            if self.may_exceed(first..first + gains.len()) {
+                self.of_stride(first, gains);
+            }
+        }
+        Some(gains)
+    }
+
+    fn of_stride(&self, first: usize, gains: &mut [f32]) {
+        let mut before = self.peak_before(first);
+        for (n, gain) in gains.iter_mut().enumerate() {
+            let after = self.peak_before(first + n + 1);
+            *gain = (self.limit / before.max(after)).min(1.0);
+            before = after;
+        }
+    }
+
+    /// Cheap, and mostly enough.
+    fn may_exceed(&self, part: Range<usize>) -> bool {
+        let around = part.start.saturating_sub(WINDOW)..(part.end + WINDOW).min(self.samples.len());
+        bound(self.samples.get(around).unwrap_or_default()) > self.limit
     }
 
     /// The peak between sample `at − 1` and sample `at`. Beyond the ends there is silence.
@@ -175,6 +195,9 @@ impl Envelope {
     }
 
     fn step(&mut self, needed: f32) -> f32 {
+        if needed >= 1.0 && self.at_rest() {
+            return 1.0;
+        }
         let held = f64::from(self.hold.step(needed));
         let recovered = 1.0 - (1.0 - self.level) * self.release;
         self.level = held.min(if recovered > 0.9999 { 1.0 } else { recovered });
@@ -224,19 +247,23 @@ impl Hold {
 /// A moving average that starts as if everything before had been 1.
 #[derive(Debug)]
 struct Average {
-    values: VecDeque<f64>,
+    values: Vec<f64>,
+    oldest: usize,
     sum: f64,
 }
 
 impl Average {
     fn new(span: usize) -> Self {
-        Self { values: VecDeque::from(vec![1.0; span]), sum: span as f64 }
+        Self { values: vec![1.0; span], oldest: 0, sum: span as f64 }
     }
 
     fn step(&mut self, value: f64) -> f64 {
-        self.sum += value - self.values.pop_front().unwrap_or(1.0);
-        self.values.push_back(value);
-        self.sum / self.values.len() as f64
+        let span = self.values.len();
+        if let Some(oldest) = self.values.get_mut(self.oldest) {
+            self.sum += value - std::mem::replace(oldest, value);
+        }
+        self.oldest = if self.oldest + 1 == span { 0 } else { self.oldest + 1 };
+        self.sum / span as f64
     }
 }
 
