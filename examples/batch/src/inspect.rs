@@ -8,7 +8,7 @@ use voiceclone_local::picture::{PictureSize, Pictures};
 use crate::{cli::InspectArgs, failure::Failure, output, prepare::recording, providers, quality, terminal};
 
 /// Peaks of a waveform: about one per pixel of a wide player.
-const PEAKS: NonZeroUsize = NonZeroUsize::new(1_000).unwrap_or(NonZeroUsize::MIN);
+const PEAKS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(999);
 /// Pixels of a spectrogram.
 const WIDTH: u32 = 1_200;
 const HEIGHT: u32 = 400;
