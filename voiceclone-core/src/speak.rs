@@ -85,7 +85,7 @@ pub struct SpeakRequest {
     /// What is said and how.
     #[serde(flatten)]
     pub utterance: Utterance,
-    /// What the finished audio of a job is wrapped in: WAV or FLAC.
+    /// What the finished audio of a job is wrapped in: WAV, FLAC or Ogg, which is Opus at a tenth of the size.
     pub container: Container,
     /// Sample rate in hertz; `None` takes the provider's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

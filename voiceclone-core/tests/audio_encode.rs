@@ -103,7 +103,7 @@ fn what_cannot_be_written_is_refused_with_a_reason() {
     let error = AudioWriter::create(Container::Mp3, 24_000, 1).unwrap_err();
     assert_eq!(
         (error.kind(), error.message()),
-        (ErrorKind::Unsupported, "audio cannot be written as MP3; accepted are WAV and FLAC")
+        (ErrorKind::Unsupported, "audio cannot be written as MP3; accepted are WAV, FLAC and Ogg (Opus)")
     );
     let error = AudioWriter::create(Container::Flac, 192_000, 1).unwrap_err();
     assert!(error.message().contains("192000 Hz") && error.message().contains("96000 Hz"), "{error}");
@@ -192,7 +192,7 @@ fn tags_that_cannot_be_kept_are_refused() {
     let error = refused(&EncodedAudio::new(raw, std::time::Duration::ZERO, vec![0, 0]), "title", "x");
     assert_eq!(
         (error.kind(), error.message()),
-        (ErrorKind::Unsupported, "tags can be kept in WAV and FLAC, not in raw samples")
+        (ErrorKind::Unsupported, "tags can be kept in WAV, FLAC and Ogg Opus, not in raw samples")
     );
     let mut cut = bytes(&wav().body);
     cut.truncate(50);

@@ -38,7 +38,7 @@ pub(crate) struct SayArgs {
     pub(crate) sample: PathBuf,
     #[command(flatten)]
     pub(crate) text: TextArgs,
-    /// The file to write: .wav or .flac
+    /// The file to write: .wav, .flac, or .opus or .ogg for Opus, which is a tenth of the size
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
     #[command(flatten)]
@@ -101,8 +101,8 @@ pub(crate) struct RunArgs {
 }
 
 const MANIFEST: &str = "\
-Columns of a manifest (keys, in JSON Lines): sample and text; optionally name, language, speed, format (wav or flac) and
-consent_subject. Paths of samples are relative to the manifest. The output is called after the name, or 0001-<sample>.
+Columns of a manifest (keys, in JSON Lines): sample and text; optionally name, language, speed, format (wav, flac,
+opus or ogg) and consent_subject. Paths of samples are relative to the manifest. The output is called after the name, or 0001-<sample>.
 
 Run the same command again at any time: finished lines are kept as they are, failed ones are tried again.
 Ctrl-C lets the lines in progress finish; a second one stops at once. Neither loses anything.";
@@ -147,4 +147,10 @@ pub(crate) struct InspectArgs {
     /// Print JSON instead of a table
     #[arg(long)]
     pub(crate) json: bool,
+    /// Also write the outline of the recording as JSON for a player: 1000 peaks at most, and seconds
+    #[arg(long, value_name = "FILE")]
+    pub(crate) waveform: Option<PathBuf>,
+    /// Also draw the recording over time and pitch, as PNG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) spectrogram: Option<PathBuf>,
 }

@@ -26,6 +26,8 @@ pub(crate) struct Line {
     /// The output's name without its ending.
     pub(crate) name: String,
     pub(crate) container: Container,
+    /// Of the output's name: Ogg Opus goes by two.
+    pub(crate) ending: &'static str,
     pub(crate) language: Option<String>,
     pub(crate) speed: Option<f32>,
     pub(crate) subject: String,
@@ -33,7 +35,7 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn file(&self) -> String {
-        format!("{}.{}", self.name, self.container.extension())
+        format!("{}.{}", self.name, self.ending)
     }
 
     pub(crate) fn characters(&self) -> u64 {
@@ -247,12 +249,14 @@ fn check_row(row: Row, number: u64, ordinal: u64, base: &Path) -> Result<Line, S
     if subject.trim().is_empty() {
         return Err("the consent_subject is empty; leave it out or name the person in the recording".to_owned());
     }
-    let container = match row.format.as_deref() {
-        None | Some("wav") => Container::Wav,
-        Some("flac") => Container::Flac,
-        Some(other) => return Err(format!("there is no format {other:?}; there are wav and flac")),
+    let (container, ending) = match row.format.as_deref() {
+        None | Some("wav") => (Container::Wav, "wav"),
+        Some("flac") => (Container::Flac, "flac"),
+        Some("opus") => (Container::Ogg, "opus"),
+        Some("ogg") => (Container::Ogg, "ogg"),
+        Some(other) => return Err(format!("there is no format {other:?}; there are wav, flac, opus and ogg")),
     };
-    Ok(Line { number, sample, text, name, container, language: row.language, speed: row.speed, subject })
+    Ok(Line { number, sample, text, name, container, ending, language: row.language, speed: row.speed, subject })
 }
 
 const LISTED: usize = 20;

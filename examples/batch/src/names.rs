@@ -19,7 +19,7 @@ pub(crate) fn objection(name: &str) -> Option<String> {
         ))
     } else if name.starts_with('.') || name.ends_with(['.', ' ']) || name.starts_with(' ') {
         Some(format!("the name {name:?} begins with a dot or a space, or ends with one"))
-    } else if [".wav", ".flac"].iter().any(|ending| lower.ends_with(ending)) {
+    } else if [".wav", ".flac", ".opus", ".ogg"].iter().any(|ending| lower.ends_with(ending)) {
         Some(format!("the name {name:?} has an ending; it is added by the format"))
     } else if is_device(&lower) {
         Some(format!("the name {name:?} is that of a device on Windows"))

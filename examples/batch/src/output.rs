@@ -17,13 +17,14 @@ use voiceclone_core::{
 
 use crate::failure::{Failure, io_failed};
 
-/// The container that a file's ending asks for.
+/// The container that a file's ending asks for. Speech in Ogg is Opus, by either ending.
 pub(crate) fn container(path: &Path) -> Result<Container, Failure> {
     let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
     match ending.as_deref() {
         Some("wav") => Ok(Container::Wav),
         Some("flac") => Ok(Container::Flac),
-        _ => Err(Failure::Usage(format!("{} must end in .wav or .flac", path.display()))),
+        Some("opus" | "ogg") => Ok(Container::Ogg),
+        _ => Err(Failure::Usage(format!("{} must end in .wav, .flac, .opus or .ogg", path.display()))),
     }
 }
 

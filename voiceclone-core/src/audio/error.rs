@@ -43,13 +43,19 @@ pub(super) enum AudioError {
     WavFull { found: u64, limit: u64 },
     #[error("a sample rate of {found} Hz cannot be written as FLAC; at most {limit} Hz are accepted")]
     FlacRate { found: u32, limit: u32 },
-    #[error("audio cannot be written as {found}; accepted are WAV and FLAC")]
+    #[error(
+        "a sample rate of {found} Hz cannot be written as Opus; accepted are 8000, 12000, 16000, 24000 and 48000 Hz"
+    )]
+    OpusRate { found: u32 },
+    #[error("{found} channels cannot be written as Opus; at most {limit} are accepted")]
+    OpusChannels { found: u16, limit: u16 },
+    #[error("audio cannot be written as {found}; accepted are WAV, FLAC and Ogg (Opus)")]
     CannotWrite { found: &'static str },
     #[error("no audio was written")]
     NothingWritten,
     #[error("{found} samples are no whole frames of {channels} channels")]
     PartialFrame { found: usize, channels: u16 },
-    #[error("tags can be kept in WAV and FLAC, not in {found}")]
+    #[error("tags can be kept in WAV, FLAC and Ogg Opus, not in {found}")]
     CannotTag { found: &'static str },
     #[error("the tag name {found:?} is not known; accepted are {accepted}")]
     TagName { found: String, accepted: String },
@@ -61,6 +67,8 @@ pub(super) enum AudioError {
     TagsTooLong { found: u64, limit: u64 },
     #[error("the FLAC encoder failed: {0}")]
     Flac(String),
+    #[error("the Opus encoder failed: {0}")]
+    Opus(String),
 }
 
 fn sent_as(declared: Option<&str>) -> String {
@@ -76,7 +84,7 @@ impl From<AudioError> for Error {
         match error {
             E::TooSlow { .. } => Self::new(ErrorKind::Timeout, message).with_retry(Retry::Never),
             E::CannotTag { .. } | E::CannotWrite { .. } => Self::unsupported(message),
-            E::Flac(_) => Self::unexpected(message),
+            E::Flac(_) | E::Opus(_) => Self::unexpected(message),
             _ => Self::invalid(message),
         }
     }

@@ -10,7 +10,7 @@ use super::{
     route::{Plugged, raw_format},
 };
 use crate::{
-    audio::DecodeLimits,
+    audio::{Container, DecodeLimits},
     cloner::VoiceCloner,
     consent::ConsentPolicy,
     error::{Error, ErrorKind, Result},
@@ -279,6 +279,6 @@ fn plug(provider: Provider, preprocessor: &Arc<dyn Preprocessor>, layers: &[Arc<
         preprocessor: provider.preprocessor.unwrap_or_else(|| Arc::clone(preprocessor)),
         id: provider.id,
     };
-    raw_format(&plugged, None).map_err(|e| config(e.message()))?;
+    raw_format(&plugged, None, Container::Wav).map_err(|e| config(e.message()))?;
     Ok(plugged)
 }

@@ -199,9 +199,9 @@ impl Parts {
     /// Refuses what can be known to fail, before it is queued.
     async fn check_request(&self, owner: &OwnerId, request: &SpeakRequest) -> Result<()> {
         self.check_length(&request.utterance.text)?;
-        if !matches!(request.container, Container::Wav | Container::Flac) {
+        if !matches!(request.container, Container::Wav | Container::Flac | Container::Ogg) {
             let found = request.container.extension();
-            return Err(Error::unsupported(format!("finished speech can be WAV or FLAC, not {found}")));
+            return Err(Error::unsupported(format!("finished speech can be WAV, FLAC or Ogg Opus, not {found}")));
         }
         let wanted = self.candidates(request)?;
         if let Some(provider) = wanted.first() {

@@ -59,7 +59,7 @@ impl Speaker {
     ) -> Result<Self> {
         let consents: Vec<_> = ready.samples.iter().map(|s| s.consent.clone()).collect();
         let permit = parts.permit(owner, &consents)?;
-        let format = raw_format(provider, request.sample_rate)?;
+        let format = raw_format(provider, request.sample_rate, request.container)?;
         let voice = Mutex::new(parts.voice_ref(ready, provider, &permit).await?);
         let (parts, ready, provider) = (Arc::clone(parts), ready.clone(), provider.clone());
         Ok(Self(Arc::new(Bound { parts, ready, provider, permit, format, voice })))

@@ -13,8 +13,8 @@ use crate::{
 /// What a person reads first in a player that shows the artist.
 const NOTICE: &str = "AI-generated speech";
 
-/// Writes [`Provenance`] as tags of WAV (RIFF INFO) and FLAC (Vorbis comments): a notice for people in `artist`, all of
-/// it as JSON in `comment`, the software in `software`.
+/// Writes [`Provenance`] as tags of WAV (RIFF INFO), FLAC and Ogg Opus (Vorbis comments): a notice for people in `artist`,
+/// all of it as JSON in `comment`, the software in `software`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> voiceclone_core::Result<()> {

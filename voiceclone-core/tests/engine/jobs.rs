@@ -20,7 +20,7 @@ use crate::support::{
 
 #[tokio::test(start_paused = true)]
 async fn the_result_is_one_marked_file_with_all_of_the_text() {
-    for container in [Container::Wav, Container::Flac] {
+    for container in [Container::Wav, Container::Flac, Container::Ogg] {
         let (stores, tone) = (Stores::new(), ToneSynthesizer::by_reference());
         let engine = stores.engine(&tone);
         let (_, voice) = prepared(&engine).await;

@@ -3,7 +3,6 @@
 //! Each stage is a file with a struct of its parameters; `chain` puts them in order. A new stage is a new file, one line of
 //! the chain and one line of its fingerprint.
 mod bandwidth;
-mod cancel;
 mod chain;
 mod clipping;
 mod cut;
@@ -27,12 +26,11 @@ mod testing;
 mod true_peak;
 mod vad;
 
-use std::{num::NonZeroUsize, sync::Arc, thread};
+use std::{num::NonZeroUsize, sync::Arc};
 
 use async_trait::async_trait;
-use tokio::{sync::Semaphore, task};
 use voiceclone_core::{
-    Error, Result,
+    Result,
     audio::{DecodeLimits, RawAudio},
     domain::{ClipProfile, QualityReport},
     id::Fingerprint,
@@ -40,6 +38,7 @@ use voiceclone_core::{
 };
 
 use self::{cancel::Cancel, chain::Chain};
+use crate::blocking::{self as cancel, Pool};
 
 pub(crate) use self::resample::resampled;
 pub use self::{
@@ -75,7 +74,7 @@ pub use self::{
 #[derive(Debug, Clone)]
 pub struct LocalPreprocessor {
     chain: Arc<Chain>,
-    permits: Arc<Semaphore>,
+    pool: Pool,
 }
 
 impl Default for LocalPreprocessor {
@@ -87,8 +86,7 @@ impl Default for LocalPreprocessor {
 impl LocalPreprocessor {
     /// With every default.
     pub fn new() -> Self {
-        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self { chain: Arc::default(), permits: Arc::new(Semaphore::new(cores)) }
+        Self { chain: Arc::default(), pool: Pool::default() }
     }
 
     /// Other limits between good, poor and useless.
@@ -108,7 +106,7 @@ impl LocalPreprocessor {
     /// At most this many preparations at a time, in this and every clone made from it.
     #[must_use]
     pub fn with_concurrency(mut self, preparations: NonZeroUsize) -> Self {
-        self.permits = Arc::new(Semaphore::new(preparations.get().min(Semaphore::MAX_PERMITS)));
+        self.pool = Pool::of(preparations);
         self
     }
 
@@ -123,23 +121,13 @@ impl LocalPreprocessor {
         self.run("inspect", move |chain, cancel| chain.inspect(&input, cancel)).await
     }
 
-    /// Runs `work` on a blocking thread. The permit goes with the work, which ends later than a caller that gave up.
     async fn run<T: Send + 'static>(
         &self,
         op: &'static str,
         work: impl FnOnce(&Chain, &Cancel) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
-        let permit = permit.map_err(|e| Error::unexpected("no preparation is accepted any more").with_source(e))?;
-        let cancel = Cancel::default();
-        let _stop = cancel.on_drop();
         let chain = Arc::clone(&self.chain);
-        let task = task::spawn_blocking(move || {
-            let _permit = permit;
-            work(&chain, &cancel)
-        });
-        let done = task.await.map_err(|e| Error::unexpected("the preparation failed").with_source(e)).flatten();
-        done.map_err(|e| e.during(op))
+        self.pool.run(op, move |cancel| work(&chain, cancel)).await
     }
 }
 

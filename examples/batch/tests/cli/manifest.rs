@@ -10,14 +10,16 @@ fn csv_with_a_byte_order_mark_quotes_and_windows_line_ends_is_read() {
     fs::rename(bench.path("voice.wav"), bench.path("in/voice.wav")).unwrap();
     let csv = "\u{feff}text,sample,name,format\r\n\
         \"He said \"\"yes, twice\"\".\r\nThen he left.\",voice.wav,quoted,\r\n\
-        Plain words.,voice.wav,,flac\r\n";
+        Plain words.,voice.wav,,flac\r\n\
+        Small words.,voice.wav,small,opus\r\n";
     bench.write("in/lines.csv", csv);
     bench.run("in/lines.csv", "out").assert_code(0);
-    assert_eq!(bench.outputs("out").into_keys().collect::<Vec<_>>(), ["0002-voice.flac", "quoted.wav"]);
+    assert_eq!(bench.outputs("out").into_keys().collect::<Vec<_>>(), ["0002-voice.flac", "quoted.wav", "small.opus"]);
     let report = bench.report("out");
     assert_eq!(report["lines"][0]["line"], 2);
     assert_eq!(report["lines"][1]["line"], 4, "the text before spans two lines: {report}");
-    assert_eq!(report["totals"]["done"], 2);
+    assert_eq!(report["totals"]["done"], 3);
+    assert!(fs::read(bench.path("out/small.opus")).unwrap().starts_with(b"OggS"));
 }
 
 #[test]

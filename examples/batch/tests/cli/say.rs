@@ -57,6 +57,10 @@ fn speed_and_format_are_followed() {
     let (plain, slow) = (samples(&bench.path("plain.wav")).len(), samples(&bench.path("slow.wav")).len());
     assert!(slow > plain * 3 / 2, "{slow} samples at half speed, {plain} at full");
     assert!(fs::read(bench.path("plain.FLAC")).unwrap().starts_with(b"fLaC"));
+    bench.call(say(&["--text", text, "--out", "plain.opus"])).assert_code(0);
+    let opus = fs::read(bench.path("plain.opus")).unwrap();
+    assert_eq!((&opus[..4], &opus[28..36]), (b"OggS".as_slice(), b"OpusHead".as_slice()));
+    assert!(opus.len() < plain / 4, "{} bytes of {plain} samples", opus.len());
 }
 
 #[test]
@@ -72,7 +76,7 @@ fn what_cannot_be_done_is_refused_with_the_right_code_and_no_file() {
     let bench = Bench::new();
     bench.write("text.wav", "these are words");
     let cases: [(&[&str], i32, &str); 8] = [
-        (&["--text", "Hello.", "--out", "x.mp3"], 2, "must end in .wav or .flac"),
+        (&["--text", "Hello.", "--out", "x.mp3"], 2, "must end in .wav, .flac, .opus or .ogg"),
         (&["--text", "Hello.", "--out", "none/x.wav"], 2, "there is no folder none"),
         (&["--out", "x.wav"], 2, "--text"),
         (&["--text", "a", "--text-file", "b", "--out", "x.wav"], 2, "cannot be used with"),
@@ -115,6 +119,27 @@ fn a_clip_is_prepared_and_measured() {
     assert_eq!(report["verdict"], "ok");
     let loudness = report["findings"].as_array().unwrap().iter().find(|f| f["measure"] == "loudness").unwrap();
     assert!((loudness["value"].as_f64().unwrap() + 20.0).abs() < 0.5, "{loudness}");
+}
+
+#[test]
+fn a_recording_is_drawn() {
+    let bench = Bench::new();
+    bench.call(["inspect", "voice.wav", "--waveform", "w.json", "--spectrogram", "s.png"]).assert_code(0);
+    let waveform: Value = serde_json::from_slice(&fs::read(bench.path("w.json")).unwrap()).unwrap();
+    let original = samples(&bench.path("voice.wav"));
+    let highest = f64::from(*original.iter().max().unwrap()) / 32_768.0;
+    let peaks = waveform["peaks"][0].as_array().unwrap();
+    assert!((500..=1_000).contains(&peaks.len()) && waveform["peaks"][1].as_array().unwrap().len() == peaks.len());
+    let drawn = peaks.iter().map(|peak| peak.as_f64().unwrap()).fold(0.0, f64::max);
+    assert!((drawn - highest).abs() < 1e-4, "{drawn} of {highest}");
+    // Signature, length and name of the header, then width and height (PNG specification, section 11.2.1).
+    let png = fs::read(bench.path("s.png")).unwrap();
+    let head: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x04\xb0\0\0\x01\x90";
+    assert_eq!(&png[..24], head);
+    bench
+        .call(["inspect", "voice.wav", "--waveform", "none/w.json"])
+        .assert_code(2)
+        .assert_says("there is no folder none");
 }
 
 #[test]

@@ -32,12 +32,18 @@ pub(super) struct FlacEncoder {
     block_samples: usize,
 }
 
+/// Refuses a rate that [`FlacEncoder::begin`] would.
+pub(super) fn check(rate: u32) -> Result<()> {
+    if rate > MAX_RATE {
+        return Err(AudioError::FlacRate { found: rate, limit: MAX_RATE }.into());
+    }
+    Ok(())
+}
+
 impl FlacEncoder {
     pub(super) fn begin(spool: &mut Spool, format: AudioFormat) -> Result<Self> {
         let (rate, channels) = (format.sample_rate(), usize::from(format.channels()));
-        if rate > MAX_RATE {
-            return Err(AudioError::FlacRate { found: rate, limit: MAX_RATE }.into());
-        }
+        check(rate)?;
         let encoder = Self {
             config: Config::default().into_verified().map_err(|(_, error)| failed(error))?,
             info: StreamInfo::new(rate as usize, channels, BITS).map_err(failed)?,

@@ -1,7 +1,8 @@
-//! Samples to finished files of 16 bits: WAV or FLAC, block by block, with headers that tell the truth.
+//! Samples to finished files: WAV or FLAC of 16 bits, or Ogg Opus, block by block, with headers that tell the truth.
 //!
 //! Blocking: run it on a blocking thread. Other containers are not written here.
 mod flac;
+mod opus;
 mod wav;
 
 use super::{
@@ -32,6 +33,8 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct AudioWriter {
     format: AudioFormat,
+    /// Of the samples that are given, which for Opus is not the format's.
+    rate: u32,
     frames: u64,
     spool: Spool,
     encoder: Encoder,
@@ -41,26 +44,51 @@ pub struct AudioWriter {
 enum Encoder {
     Wav(wav::WavEncoder),
     Flac(Box<flac::FlacEncoder>),
+    Opus(Box<opus::OpusEncoder>),
 }
 
 impl AudioWriter {
-    /// A writer of 16-bit audio at `sample_rate` hertz.
+    /// A writer of audio that comes at `sample_rate` hertz.
+    ///
+    /// WAV and FLAC keep 16 bits of every sample. Ogg is written as Opus at 32 kb/s per channel: lossy, for delivery, a tenth
+    /// of the size; a recording that is to be worked on belongs in one of the others. Opus always plays at 48 kHz, so the
+    /// format of what is written says 48 kHz, and its length is that of the samples exactly.
     ///
     /// # Errors
-    /// `Unsupported` for a container other than WAV and FLAC; `InvalidInput` for a rate or channel count that
-    /// [`AudioFormat::new`] or the container refuses (FLAC: at most 96 kHz); `Unavailable` if nothing can be written.
+    /// As [`AudioWriter::check`]; `Unavailable` if nothing can be written.
     pub fn create(container: Container, sample_rate: u32, channels: u16) -> Result<Self> {
+        Self::check(container, sample_rate, channels)?;
         let format = AudioFormat::new(container, Codec::PcmS16Le, sample_rate, channels)?;
         let mut spool = Spool::default();
         let (format, encoder) = match container {
-            Container::Wav => (format, Encoder::Wav(wav::WavEncoder::begin(&mut spool, format)?)),
             Container::Flac => {
                 let encoder = flac::FlacEncoder::begin(&mut spool, format)?;
                 (format.in_container(container, Codec::Flac), Encoder::Flac(Box::new(encoder)))
             }
-            other => return Err(AudioError::CannotWrite { found: container_name(other) }.into()),
+            Container::Ogg => {
+                let encoder = opus::OpusEncoder::begin(&mut spool, format)?;
+                let format = AudioFormat::new(container, Codec::Opus, opus::CLOCK, channels)?;
+                (format, Encoder::Opus(Box::new(encoder)))
+            }
+            _ => (format, Encoder::Wav(wav::WavEncoder::begin(&mut spool, format)?)),
         };
-        Ok(Self { format, frames: 0, spool, encoder })
+        Ok(Self { format, rate: sample_rate, frames: 0, spool, encoder })
+    }
+
+    /// Whether samples at `sample_rate` hertz can be written so, asked before any work.
+    ///
+    /// # Errors
+    /// `Unsupported` for a container other than WAV, FLAC and Ogg; `InvalidInput` for a rate or channel count that
+    /// [`AudioFormat::new`] or the container refuses (FLAC: at most 96 kHz; Ogg, which is Opus: 8, 12, 16, 24 or 48 kHz, one
+    /// channel or two).
+    pub fn check(container: Container, sample_rate: u32, channels: u16) -> Result<()> {
+        AudioFormat::new(container, Codec::PcmS16Le, sample_rate, channels)?;
+        match container {
+            Container::Wav => Ok(()),
+            Container::Flac => flac::check(sample_rate),
+            Container::Ogg => opus::check(sample_rate, channels),
+            other => Err(AudioError::CannotWrite { found: container_name(other) }.into()),
+        }
     }
 
     /// What is being written.
@@ -84,6 +112,7 @@ impl AudioWriter {
         match &mut self.encoder {
             Encoder::Wav(wav) => wav.write(&mut self.spool, samples)?,
             Encoder::Flac(flac) => flac.write(&mut self.spool, samples)?,
+            Encoder::Opus(opus) => opus.write(&mut self.spool, samples)?,
         }
         self.frames += (samples.len() / usize::from(channels)) as u64;
         Ok(())
@@ -100,8 +129,9 @@ impl AudioWriter {
         match self.encoder {
             Encoder::Wav(wav) => wav.finish(&mut self.spool)?,
             Encoder::Flac(flac) => flac.finish(&mut self.spool)?,
+            Encoder::Opus(opus) => opus.finish(&mut self.spool)?,
         }
-        let duration = frames_to_duration(self.frames, self.format.sample_rate());
+        let duration = frames_to_duration(self.frames, self.rate);
         Ok(EncodedAudio::new(self.format, duration, self.spool.finish()?))
     }
 }

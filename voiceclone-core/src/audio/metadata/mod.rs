@@ -1,7 +1,8 @@
-//! Tags of finished WAV and FLAC files. The audio bytes are copied as they are, in pieces, into a new file.
+//! Tags of finished WAV, FLAC and Ogg Opus files. The audio bytes are copied as they are, in pieces, into a new file.
 //!
-//! FLAC is written and both are read by `lofty`. It writes WAV by loading the whole file, so WAV is written here. What the
-//! tags mean is not known here.
+//! FLAC is written and WAV and FLAC are read by `lofty`. It writes WAV and Ogg by loading the whole file, so WAV is written
+//! here and Ogg with the multiplexer that made it. What the tags mean is not known here.
+mod opus;
 mod riff;
 
 use std::io::{self, Cursor, Seek, Write};
@@ -25,7 +26,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// The tag names that both containers can keep.
+/// The tag names that every container can keep.
 pub const TAG_NAMES: [&str; 8] = ["title", "artist", "album", "comment", "copyright", "date", "genre", "software"];
 
 /// A tag name with its Vorbis comment field (<https://xiph.org/vorbis/doc/v-comment.html>; `ENCODER` is what encoders write)
@@ -58,7 +59,7 @@ const MAX_TAG_BYTES: u64 = 1 << 20;
 /// ```
 ///
 /// # Errors
-/// `Unsupported` for a container other than WAV and FLAC; `InvalidInput` for a name outside [`TAG_NAMES`], a name given
+/// `Unsupported` for anything but WAV, FLAC and Ogg Opus; `InvalidInput` for a name outside [`TAG_NAMES`], a name given
 /// twice, a value that is empty or holds a zero byte, more than 1 MiB of tags, or a damaged file; `Unavailable` if the disk
 /// is full.
 pub fn write_tags(audio: &EncodedAudio, tags: &[(&str, String)]) -> Result<EncodedAudio> {
@@ -66,6 +67,7 @@ pub fn write_tags(audio: &EncodedAudio, tags: &[(&str, String)]) -> Result<Encod
     let body = match audio.format.container() {
         Container::Wav => riff::with_info(&audio.body, &named(tags, |(_, _, riff)| riff))?,
         Container::Flac => flac_with_comments(&audio.body, &named(tags, |(_, vorbis, _)| vorbis))?,
+        Container::Ogg => opus::with_comments(&audio.body, &named(tags, |(_, vorbis, _)| vorbis))?,
         other => return Err(AudioError::CannotTag { found: container_name(other) }.into()),
     };
     Ok(EncodedAudio { body, ..audio.clone() })
@@ -74,7 +76,7 @@ pub fn write_tags(audio: &EncodedAudio, tags: &[(&str, String)]) -> Result<Encod
 /// The tags of a file, by the names of [`TAG_NAMES`] and in that order; others are left out. Blocking.
 ///
 /// # Errors
-/// `Unsupported` for anything but WAV and FLAC; `InvalidInput` for a damaged file; `Unavailable` if it cannot be read.
+/// `Unsupported` for anything but WAV, FLAC and Ogg Opus; `InvalidInput` for a damaged file; `Unavailable` if it cannot be read.
 pub fn read_tags(body: &AudioBody) -> Result<Vec<(String, String)>> {
     let mut reader = body.reader()?;
     let found = sniff_reader(&mut reader).map_err(spool_failed)?.0;
@@ -90,6 +92,10 @@ pub fn read_tags(body: &AudioBody) -> Result<Vec<(String, String)>> {
             let file = FlacFile::read_from(&mut reader, options).map_err(|error| damaged("FLAC", error))?;
             let comments = file.vorbis_comments();
             Ok(collect(|(_, vorbis, _)| comments.and_then(|comments| comments.get(vorbis)).map(str::to_owned)))
+        }
+        Sniffed::Audio(Container::Ogg) => {
+            let comments = opus::comments(body)?;
+            Ok(collect(|(_, vorbis, _)| comments.get(vorbis).map(str::to_owned)))
         }
         other => Err(AudioError::CannotTag { found: other.name() }.into()),
     }
