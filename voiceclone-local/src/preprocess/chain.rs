@@ -134,16 +134,15 @@ impl Chain {
             meters.push(&mono)?;
             sink(&mono)?;
         }
-        let heard = meters.finish()?;
         let info = decoder.report();
         Ok(Measurements {
-            live_channels: if mix.channels() == 1 { usize::from(heard.true_peak.is_finite()) } else { mix.live() },
-            heard,
+            heard: meters.finish()?,
             clipping: clipping.share(),
             dc_offset: dc.offset(),
             channels: mix.channels(),
             truncated: info.truncated,
             damaged_packets: info.damaged_packets,
+            cleaned_samples: info.cleaned_samples,
         })
     }
 
@@ -209,9 +208,20 @@ mod tests {
     #[test]
     fn the_fingerprint_names_every_stage() {
         let named = Chain::default().fingerprint();
-        for stage in
-            ["decode", "downmix", "dc", "clipping", "voice", "speech", "bandwidth", "policy", "resample", "trim"]
-        {
+        for stage in [
+            "decode",
+            "downmix",
+            "dc",
+            "clipping",
+            "voice",
+            "speech",
+            "bandwidth",
+            "hum",
+            "speakers",
+            "policy",
+            "resample",
+            "trim",
+        ] {
             assert!(named.contains(&format!("{stage}/1")), "{stage} in {named}");
         }
         let mut other = Chain::default();

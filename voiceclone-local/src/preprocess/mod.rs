@@ -8,12 +8,15 @@ mod chain;
 mod clipping;
 mod dc;
 mod downmix;
+mod findings;
+mod hum;
 mod limiter;
 mod loudness;
 mod loudness_meter;
 mod measure;
 mod policy;
 mod resample;
+mod speakers;
 mod speech;
 mod stage;
 mod tape;
@@ -22,6 +25,7 @@ mod testing;
 mod trim;
 mod true_peak;
 mod vad;
+mod voice_print;
 
 use std::{num::NonZeroUsize, sync::Arc, thread};
 
