@@ -128,15 +128,15 @@ impl Chain {
     fn measure(&self, recorded: &mut Recorded, cancel: &Cancel) -> Result<Measurements> {
         let mut meters = self.measuring.start(recorded.rate())?;
         let dc = self.mono(recorded, cancel, |block| meters.push(block))?;
-        let (heard, mix, info) = (meters.finish()?, &recorded.mix, &recorded.info);
+        let (mix, info) = (&recorded.mix, &recorded.info);
         Ok(Measurements {
-            live_channels: if mix.channels() == 1 { usize::from(heard.true_peak.is_finite()) } else { mix.live() },
-            heard,
+            heard: meters.finish()?,
             clipping: recorded.clipping,
             dc_offset: dc.offset(),
             channels: mix.channels(),
             truncated: info.truncated,
             damaged_packets: info.damaged_packets,
+            cleaned_samples: info.cleaned_samples,
         })
     }
 
@@ -260,9 +260,13 @@ mod tests {
             "voice",
             "speech",
             "bandwidth",
+            "hum",
+            "speakers",
             "policy",
             "cut",
+            "highpass",
             "splice",
+            "denoise",
             "resample",
         ] {
             assert!(named.contains(&format!("{stage}/1")), "{stage} in {named}");

@@ -86,6 +86,17 @@ impl Survey {
     }
 }
 
+/// What a channel carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Channel {
+    /// Sound that is used as it is.
+    Live,
+    /// Sound of the opposite polarity, which is turned round before it is mixed.
+    Reversed,
+    /// No sound, or next to none; it is left out.
+    Dead,
+}
+
 /// The weights of one recording.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Mix {
@@ -103,14 +114,14 @@ impl Mix {
         Self { weights: signs.iter().map(|sign| sign / live.max(1) as f32).collect() }
     }
 
-    /// Channels that carry signal.
-    pub(super) fn live(&self) -> usize {
-        self.weights.iter().filter(|weight| **weight != 0.0).count()
-    }
-
-    /// Channels, dead ones included.
-    pub(super) fn channels(&self) -> usize {
-        self.weights.len()
+    /// What each channel carries, in their order.
+    pub(super) fn channels(&self) -> Vec<Channel> {
+        let carried = |weight: &f32| match weight {
+            weight if *weight > 0.0 => Channel::Live,
+            weight if *weight < 0.0 => Channel::Reversed,
+            _ => Channel::Dead,
+        };
+        self.weights.iter().map(carried).collect()
     }
 
     /// Mixes whole frames into `mono`, which is overwritten.
@@ -148,7 +159,8 @@ mod tests {
     fn a_dead_channel_does_not_halve_the_level() {
         for dead in [0.0, 0.2] {
             let (mix, mono) = mixed(|n| vec![tone(n), dead]);
-            assert_eq!(mix.live(), 1, "a constant channel carries no signal");
+            let found = mix.channels();
+            assert_eq!(found, [Channel::Live, Channel::Dead], "a constant channel carries no signal");
             assert!((peak(&mono) - 0.5).abs() < 1e-3);
         }
     }
@@ -156,19 +168,20 @@ mod tests {
     #[test]
     fn a_reversed_channel_does_not_cancel_the_voice() {
         let (mix, mono) = mixed(|n| vec![tone(n), -0.9 * tone(n)]);
-        assert_eq!(mix.live(), 2);
+        assert_eq!(mix.channels(), [Channel::Live, Channel::Reversed]);
         assert!((peak(&mono) - 0.475).abs() < 1e-3, "{}", peak(&mono));
     }
 
     #[test]
     fn sound_channels_are_averaged() {
-        let (_, mono) = mixed(|n| vec![tone(n), tone(n), tone(n) * 0.5, tone(n) * 0.5]);
+        let (mix, mono) = mixed(|n| vec![tone(n), tone(n), tone(n) * 0.5, tone(n) * 0.5]);
+        assert_eq!(mix.channels(), [Channel::Live; 4]);
         assert!((peak(&mono) - 0.375).abs() < 1e-3);
     }
 
     #[test]
     fn silence_in_every_channel_is_silence() {
         let (mix, mono) = mixed(|_| vec![0.0, 0.0]);
-        assert_eq!((mix.live(), mono.len(), peak(&mono)), (0, 10_000, 0.0));
+        assert_eq!((mix.channels(), mono.len(), peak(&mono)), (vec![Channel::Dead; 2], 10_000, 0.0));
     }
 }

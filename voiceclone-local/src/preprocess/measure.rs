@@ -1,10 +1,14 @@
 //! One pass over the mono recording: every figure of the report, in flat memory.
+//!
+//! Voice detection says where somebody speaks; the meters of bandwidth, hum and voices listen to speech or to pauses only.
 #![expect(clippy::cast_precision_loss, reason = "counts of samples are far below 2^52")]
 use voiceclone_core::Result;
 
 use super::{
     bandwidth::{BandwidthMeter, BandwidthRule},
+    hum::{Hum, HumMeter, HumRule},
     loudness_meter::Meter,
+    speakers::{SpeakerMeter, SpeakerRule},
     speech::{Speech, SpeechRule},
     stage::Stage as _,
     vad::{Frame, VoiceDetection, VoiceDetector},
@@ -16,6 +20,8 @@ pub(super) struct Measuring {
     pub(super) voice: VoiceDetection,
     pub(super) speech: SpeechRule,
     pub(super) bandwidth: BandwidthRule,
+    pub(super) hum: HumRule,
+    pub(super) speakers: SpeakerRule,
 }
 
 /// The running measurement of mono samples.
@@ -26,6 +32,8 @@ pub(super) struct Meters {
     voice: VoiceDetector,
     level: Meter,
     bandwidth: BandwidthMeter,
+    hum: HumMeter,
+    speakers: SpeakerMeter,
 }
 
 /// What one pass over the mono recording says.
@@ -38,10 +46,16 @@ pub(super) struct Heard {
     pub(super) speech: Speech,
     /// Integrated loudness, LUFS; −∞ if nothing passes the gate.
     pub(super) loudness: f64,
+    /// Loudness range, LU; `None` for less than 3 s, or if nothing passes the gate.
+    pub(super) loudness_range: Option<f64>,
     /// True peak, dBTP; −∞ for silence.
     pub(super) true_peak: f64,
     /// Upper edge of the voice, hertz.
     pub(super) bandwidth: Option<f64>,
+    /// Hum of the mains; `None` if there is none, or too little pause to hear it in.
+    pub(super) hum: Option<Hum>,
+    /// Clearly different voices, 1 or 2; `None` for too little speech.
+    pub(super) speakers: Option<u32>,
 }
 
 impl Measuring {
@@ -51,13 +65,22 @@ impl Measuring {
             sample_rate,
             samples: 0,
             voice: self.voice.start(sample_rate)?,
-            level: Meter::new(sample_rate)?,
+            level: Meter::with_range(sample_rate)?,
             bandwidth: self.bandwidth.start(sample_rate),
+            hum: self.hum.start(sample_rate),
+            speakers: self.speakers.start(sample_rate),
         })
     }
 
     pub(super) fn fingerprint(&self) -> String {
-        [self.voice.fingerprint(), self.speech.fingerprint(), self.bandwidth.fingerprint()].join("; ")
+        let stages = [
+            self.voice.fingerprint(),
+            self.speech.fingerprint(),
+            self.bandwidth.fingerprint(),
+            self.hum.fingerprint(),
+            self.speakers.fingerprint(),
+        ];
+        stages.join("; ")
     }
 }
 
@@ -65,7 +88,10 @@ impl Meters {
     pub(super) fn push(&mut self, mono: &[f32]) -> Result<()> {
         self.samples += mono.len() as u64;
         self.voice.push(mono)?;
-        self.bandwidth.push(mono, self.voice.latest() >= self.rule.threshold);
+        let speech = self.voice.latest() >= self.rule.threshold;
+        self.bandwidth.push(mono, speech);
+        self.hum.push(mono, speech);
+        self.speakers.push(mono, speech);
         self.level.push(mono)
     }
 
@@ -76,8 +102,11 @@ impl Meters {
             speech: self.rule.apply(&frames),
             frames,
             loudness: level.loudness,
+            loudness_range: level.range,
             true_peak: level.true_peak,
             bandwidth: self.bandwidth.finish(),
+            hum: self.hum.finish(),
+            speakers: self.speakers.finish(),
         })
     }
 }

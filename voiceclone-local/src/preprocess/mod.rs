@@ -9,7 +9,9 @@ mod cut;
 mod dc;
 mod denoise;
 mod downmix;
+mod findings;
 mod highpass;
+mod hum;
 mod limiter;
 mod loudness;
 mod loudness_meter;
@@ -17,6 +19,7 @@ mod measure;
 mod policy;
 mod profile;
 mod resample;
+mod speakers;
 mod speech;
 mod splice;
 mod stage;
@@ -25,6 +28,7 @@ mod tape;
 mod testing;
 mod true_peak;
 mod vad;
+mod voice_print;
 
 use std::{num::NonZeroUsize, sync::Arc};
 

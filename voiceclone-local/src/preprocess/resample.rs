@@ -170,8 +170,23 @@ mod tests {
         (power, total / n - power)
     }
 
-    const PAIRS: [(u32, u32); 6] =
-        [(44_100, 48_000), (48_000, 16_000), (48_000, 24_000), (44_100, 16_000), (16_000, 48_000), (96_000, 44_100)];
+    const PAIRS: [(u32, u32); 9] = [
+        (44_100, 48_000),
+        (48_000, 16_000),
+        (48_000, 24_000),
+        (44_100, 16_000),
+        (44_100, 24_000),
+        (16_000, 48_000),
+        (96_000, 44_100),
+        (22_050, 48_000),
+        (8_000, 48_000),
+    ];
+
+    /// One second from the middle of a resampled tone, away from the edges, where the signal stops.
+    fn middle(hertz: f64, (from, to): (u32, u32)) -> Vec<f32> {
+        let out = resampled(&tone(hertz, from, 2.0), from, to).unwrap();
+        out[to as usize / 2..to as usize * 3 / 2].to_vec()
+    }
 
     #[test]
     fn the_length_is_exact_for_every_length() {
@@ -185,42 +200,41 @@ mod tests {
 
     #[test]
     fn a_tone_keeps_its_level_and_phase_and_gains_no_noise() {
-        for (from, to) in PAIRS {
-            let out = resampled(&tone(997.0, from, 2.0), from, to).unwrap();
-            // Whole periods away from the edges, where the signal stops.
-            let (start, len) = (to as usize / 2, to as usize);
-            let middle = &out[start..start + len];
-            let (power, rest) = fit(middle, 997.0, to);
-            assert!(db(power / 0.125).abs() < 0.01, "{from} to {to}: {} dB", db(power / 0.125));
-            assert!(db(rest.max(0.0) / power) < -110.0, "{from} to {to}: noise {} dB", db(rest / power));
+        for pair in PAIRS {
+            let to = pair.1;
+            let got = middle(997.0, pair);
+            let (power, rest) = fit(&got, 997.0, to);
+            assert!(db(power / 0.125).abs() < 0.001, "{pair:?}: {} dB", db(power / 0.125));
+            assert!(db(rest / power) < -120.0, "{pair:?}: distortion and noise {} dB", db(rest / power));
             let expected = tone(997.0, to, 2.0);
-            let worst = middle.iter().zip(&expected[start..]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(worst < 1e-3, "{from} to {to}: {worst}");
+            let worst = got.iter().zip(&expected[to as usize / 2..]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 2e-6, "{pair:?}: delayed or turned by {worst}");
         }
     }
 
     #[test]
     fn the_pass_band_is_flat_to_nine_tenths() {
-        for (from, to) in PAIRS {
-            let hertz = 0.45 * f64::from(from.min(to));
-            let out = resampled(&tone(hertz, from, 2.0), from, to).unwrap();
-            let (power, _) = fit(&out[to as usize / 2..to as usize * 3 / 2], hertz, to);
-            assert!(db(power / 0.125).abs() < 0.05, "{from} to {to}: {} dB", db(power / 0.125));
+        for pair in PAIRS {
+            for place in [0.01, 0.25, 0.5, 0.75, 0.85, 0.9] {
+                let hertz = (place * 0.5 * f64::from(pair.0.min(pair.1))).round();
+                let (power, rest) = fit(&middle(hertz, pair), hertz, pair.1);
+                assert!(db(power / 0.125).abs() < 0.1, "{hertz} Hz, {pair:?}: {} dB", db(power / 0.125));
+                assert!(db(rest / power) < -120.0, "{hertz} Hz, {pair:?}: an image of {} dB", db(rest / power));
+            }
         }
     }
 
     #[test]
     fn what_the_new_rate_cannot_hold_does_not_come_back_as_an_alias() {
-        for (from, to) in PAIRS.into_iter().filter(|(from, to)| from > to) {
-            for place in [0.53, 0.6, 0.7] {
-                let hertz = place * f64::from(to);
-                if hertz > 0.49 * f64::from(from) {
+        for pair in PAIRS.into_iter().filter(|(from, to)| from > to) {
+            for place in [1.01, 1.02, 1.06, 1.2, 1.4, 1.7, 2.0, 2.5] {
+                let hertz = place * 0.5 * f64::from(pair.1);
+                if hertz > 0.49 * f64::from(pair.0) {
                     continue;
                 }
-                let out = resampled(&tone(hertz, from, 2.0), from, to).unwrap();
-                let middle = &out[to as usize / 2..to as usize * 3 / 2];
-                let power = middle.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / middle.len() as f64;
-                assert!(db(power / 0.125) < -110.0, "{hertz} Hz from {from} to {to}: {} dB", db(power / 0.125));
+                let got = middle(hertz, pair);
+                let power = got.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / got.len() as f64;
+                assert!(db(power / 0.125) < -120.0, "{hertz} Hz, {pair:?}: {} dB", db(power / 0.125));
             }
         }
     }
