@@ -126,9 +126,9 @@ impl QualityPolicy {
         let heard = hum.above_db > self.warn_hum_above && below_voice < self.hum_unheard_below;
         let mains = hum.hertz;
         let sentence = if heard {
-            format!("The mains hum in the pauses, at {mains:.0} Hz, {below_voice:.0} dB below the voice.")
+            format!("The mains hum in the pauses, at {mains} Hz, {below_voice:.0} dB below the voice.")
         } else {
-            format!("There is a faint hum of the mains at {mains:.0} Hz.")
+            format!("There is a faint hum of the mains at {mains} Hz.")
         };
         let advice = "Move the microphone and its cable away from power supplies, or run the computer on its battery.";
         warn_if(heard, Measure::Hum, hum.above_db, sentence, advice)
@@ -281,7 +281,7 @@ mod tests {
             loudness_range: Some(6.0),
             true_peak: -3.0,
             bandwidth: Some(11_000.0),
-            hum: Some(Hum { hertz: 50.0, above_db: -3.0, level_db: -64.0 }),
+            hum: Some(Hum { hertz: 50, above_db: -3.0, level_db: -64.0 }),
             speakers: Some(1),
         };
         let (clipping, dc_offset, channels) = (0.0, 0.001, vec![Channel::Live]);
@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn each_limit_turns_one_finding_and_gives_advice() {
         type Change = fn(&mut Measurements);
-        let hum = |above_db, level_db| Some(Hum { hertz: 60.0, above_db, level_db });
+        let hum = |above_db, level_db| Some(Hum { hertz: 60, above_db, level_db });
         assert_eq!(judged(|m| m.heard.hum = hum(20.0, -66.0)).verdict(), Verdict::Ok, "46 dB below the voice");
         let cases: [(Change, Measure, Verdict); 15] = [
             (|m| lasting(m, 180), Measure::Speech, Verdict::Reject),
@@ -351,7 +351,7 @@ mod tests {
             (|m| m.heard.loudness_range = Some(21.0), Measure::LoudnessRange, Verdict::Warn),
             (|m| m.heard.speech.noise = 0.0004, Measure::Snr, Verdict::Warn),
             (|m| m.heard.speech.noise = 0.004, Measure::Snr, Verdict::Reject),
-            (|m| m.heard.hum = Some(Hum { hertz: 60.0, above_db: 7.0, level_db: -50.0 }), Measure::Hum, Verdict::Warn),
+            (|m| m.heard.hum = Some(Hum { hertz: 60, above_db: 7.0, level_db: -50.0 }), Measure::Hum, Verdict::Warn),
             (|m| m.clipping = 0.002, Measure::Clipping, Verdict::Warn),
             (|m| m.heard.bandwidth = Some(3_400.0), Measure::Bandwidth, Verdict::Warn),
             (|m| m.dc_offset = -0.05, Measure::DcOffset, Verdict::Warn),

@@ -54,7 +54,7 @@ const SILENCE: f32 = 1e-20;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Hum {
     /// The mains: 50 or 60.
-    pub(super) hertz: f64,
+    pub(super) hertz: u32,
     /// All its lines together over the rest of the pauses between 40 Hz and 1 kHz, dB.
     pub(super) above_db: f64,
     /// Level of all its lines together, dBFS RMS.
@@ -134,7 +134,7 @@ impl HumMeter {
         // A sine of power p has p·(Σw)²/2 in its middle bin, and Σw of a Hann window is half its length.
         let scale = 8.0 / (self.window.len() as f64).powi(2) / LOBE_POWER;
         let spectrum = Spectrum { power, spread: spread.collect(), bin_hz: self.bin_hz, rule: &self.rule };
-        let found = [50.0, 60.0].into_iter().filter_map(|mains| spectrum.hum(mains));
+        let found = [50, 60].into_iter().filter_map(|mains| spectrum.hum(mains));
         let (hertz, hum, rest) = found.max_by(|a, b| a.1.total_cmp(&b.1))?;
         Some(Hum { hertz, above_db: db(hum / rest), level_db: db(hum * scale) })
     }
@@ -152,10 +152,10 @@ struct Spectrum<'a> {
 
 impl Spectrum<'_> {
     /// The mains frequency, the power of its lines and that of everything else, if there is hum at all.
-    fn hum(&self, mains: f64) -> Option<(f64, f64, f64)> {
+    fn hum(&self, mains: u32) -> Option<(u32, f64, f64)> {
         let (mut hum, mut lines, mut low) = (0.0, Vec::new(), false);
-        for harmonic in 1..=(self.rule.highest_hz / mains) as u32 {
-            let Some((middle, line)) = self.line(mains, f64::from(harmonic)) else { continue };
+        for harmonic in 1..=(self.rule.highest_hz / f64::from(mains)) as u32 {
+            let Some((middle, line)) = self.line(f64::from(mains), f64::from(harmonic)) else { continue };
             // A buzz without its first two harmonics is another machine's.
             low |= harmonic <= 2;
             hum += line;
@@ -175,7 +175,7 @@ impl Spectrum<'_> {
         let at = |bin: usize| self.power.get(bin).copied();
         let middle = (expected.round() as usize).checked_sub(1)?;
         let middle = (middle..middle + 3).max_by(|a, b| at(*a).unwrap_or(0.0).total_cmp(&at(*b).unwrap_or(0.0)))?;
-        let side = |from: usize| Some((at(from)? + at(from + 1)?) / 2.0);
+        let side = |from: usize| Some(f64::midpoint(at(from)?, at(from + 1)?));
         let (below, above) = (side(middle.checked_sub(LOBE + 2)?)?, side(middle + LOBE + 1)?);
         let stands_out = at(middle)? > below.max(above) * 10_f64.powf(self.rule.line_above_db / 10.0);
         let steady = *self.spread.get(middle)? * 10.0 * std::f64::consts::LOG10_E <= self.rule.steady_db;
@@ -245,13 +245,13 @@ mod tests {
     fn hum_is_named_and_measured_at_every_rate() {
         for rate in [8_000, 16_000, 22_050, 44_100, 48_000, 96_000] {
             let noise: Vec<f32> = pink(rate as usize * 4).iter().map(|s| s * 0.003).collect();
-            for (mains, wanted) in [(50.0, 0.0), (60.0, 10.0), (50.0, 20.0), (60.0, 5.0)] {
+            for (mains, wanted) in [(50, 0.0), (60, 10.0), (50, 20.0), (60, 5.0)] {
                 let power = band_power(&noise, rate) * 10_f64.powf(wanted / 10.0);
                 let mut signal = noise.clone();
                 // Half the power in the second harmonic, a tenth in the fifth.
                 for (harmonic, share) in [(1.0, 0.4), (2.0, 0.5), (5.0, 0.1)] {
                     let peak = (2.0 * power * share).sqrt() as f32;
-                    let tone = testing::tone(mains * harmonic, rate, 4.0, peak);
+                    let tone = testing::tone(f64::from(mains) * harmonic, rate, 4.0, peak);
                     signal.iter_mut().zip(tone).for_each(|(s, t)| *s += t);
                 }
                 let hum = found(&signal, rate).unwrap();
@@ -267,7 +267,7 @@ mod tests {
         for off in [0.996, 1.004] {
             let tone = testing::tone(100.0 * off, 48_000, 3.0, 0.01);
             let signal: Vec<f32> = tone.iter().zip(pink(144_000)).map(|(t, n)| t + n * 0.001).collect();
-            assert_eq!(found(&signal, 48_000).unwrap().hertz, 50.0);
+            assert_eq!(found(&signal, 48_000).unwrap().hertz, 50);
         }
     }
 
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn the_hum_of_a_real_room_is_found_even_under_the_voice() {
         let (speech, rate) = testing::speech();
-        assert_eq!(found(&speech, rate).unwrap().hertz, 60.0);
+        assert_eq!(found(&speech, rate).unwrap().hertz, 60);
     }
 
     #[test]
@@ -301,10 +301,10 @@ mod tests {
         let step = 1.0 - (-std::f32::consts::TAU * 150.0 / rate as f32).exp();
         for _ in 0..4 {
             let mut level = 0.0;
-            speech.iter_mut().for_each(|s| {
+            for s in &mut speech {
                 level += step * (*s - level);
                 *s -= level;
-            });
+            }
         }
         for slower in [80, 90, 95, 100, 105, 110, 120, 140] {
             // Played at another speed, its lines pass 100 and 120 Hz.

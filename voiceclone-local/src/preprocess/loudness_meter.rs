@@ -137,6 +137,6 @@ mod tests {
         }
         let steady = measure(&testing::tone(997.0, 48_000, 10.0, 0.1), 48_000);
         assert!(steady.range.unwrap().abs() < 0.1, "{steady:?}");
-        assert_eq!(Meter::of(&[0.1; 4_800], 48_000, &Cancel::default()).unwrap().range, None);
+        assert_eq!(Meter::of(&[0.1; 480], 48_000, &Cancel::default()).unwrap().range, None);
     }
 }
