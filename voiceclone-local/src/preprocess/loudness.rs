@@ -117,7 +117,7 @@ mod tests {
     use crate::preprocess::testing;
 
     fn measure(samples: &[f32], rate: u32) -> Loud {
-        Meter::of(samples, rate, &Cancel::default()).unwrap()
+        Meter::of(samples, rate)
     }
 
     fn levelled(samples: &[f32], rate: u32, target: (f64, f64)) -> Vec<f32> {

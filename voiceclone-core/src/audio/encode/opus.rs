@@ -136,6 +136,7 @@ impl std::fmt::Debug for OpusEncoder {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what map_err gives")]
 fn failed(error: opus_pure::Error) -> Error {
     Error::from(AudioError::Opus(error.to_string()))
 }
