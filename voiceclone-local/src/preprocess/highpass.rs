@@ -68,7 +68,7 @@ impl HighPassFilter {
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "test signals")]
+#[expect(clippy::cast_precision_loss, reason = "test signals")]
 mod tests {
     use std::f64::consts::TAU;
 
