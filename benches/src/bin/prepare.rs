@@ -64,7 +64,8 @@ fn run(job: Job) -> Result<()> {
                 let Some(clip) = prepared.clip else {
                     return Err(Error::invalid(prepared.quality.rejections().join(" ")));
                 };
-                let copied = File::create(&output).and_then(|mut to| io::copy(&mut clip.body.reader()?, &mut to));
+                let mut from = clip.body.reader()?;
+                let copied = File::create(&output).and_then(|mut to| io::copy(&mut from, &mut to));
                 copied.map_err(|e| Error::unexpected("the clip cannot be written").with_source(e))?;
                 Ok(())
             }
