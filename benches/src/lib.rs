@@ -1,1 +1,41 @@
-//! x
+//! Measurements of voiceclone, as ratios to something named in the same run. They inform: nothing fails for a figure.
+//!
+//! - `overhead`: what the layers and the engine add to a provider that does nothing.
+//! - `preparation`: what audio preparation costs, beside ffmpeg, sox, librosa and pydub on the same files.
+//!
+//! # Preparation
+//!
+//! ```console
+//! cargo bench -p voiceclone-benches --bench preparation -- --make-venv
+//! cargo bench -p voiceclone-benches --bench preparation -- --seconds 10,60 --kinds wav,mp3 --peers ffmpeg,sox --quality
+//! ```
+//!
+//! The first prepares every kind of file at 10 s, 60 s and 10 minutes with every chain, three times each, which takes
+//! about half an hour; the second is over in a few minutes. `--help` has the other options. A figure that matters is
+//! taken on a machine that does nothing else: CPU time grows by a third or more beside other work.
+//!
+//! **Needs** `ffmpeg` with libmp3lame and libopus, which makes the inputs too; `sox` with MP3; Python 3.10 or later. A
+//! peer whose tool is missing is left out and the table says so. `--make-venv` makes a Python environment and installs
+//! `benches/peers/requirements.txt` there, about 600 MB; nothing is installed anywhere else. Inputs, clips and the
+//! environment are in `target/tmp/preparation` and are kept from run to run.
+//!
+//! **Inputs**: the public-domain recording of the examples, its phrases in turns at different speeds with pauses between
+//! them, in pink noise 15 dB below the speech and a 50 Hz hum, 44.1 kHz, two channels; `clean` is the same in a quiet
+//! room. **Jobs**: `benches/peers` has one script for each peer, and each says what it leaves out. All of them give one
+//! channel at the recording's own rate (`--rate 24000` for another), silence cut, levelled, 16-bit WAV.
+//!
+//! **Figures** are of whole processes: user and system time, peak resident set and wall time as the kernel counts them,
+//! the least of the runs. So Python peers pay for their imports, which weighs at 10 s and is nothing at 10 minutes. Peers
+//! keep to one thread. `/ ours` is the peer's CPU time divided by that of ours for the same job: a chain that leaves the
+//! noise in is held against ours leaving it in. The goals are judged on the worst file of each length; one whose peer did
+//! not run is not met but not measured. `--strict` turns a goal that is not met into a failure.
+//!
+//! `--quality` prints what came of ten seconds with and without noise: length, loudness, true peak, and DNSMOS, a guess
+//! at what listeners would say from 1 to 5, of the whole, the speech and the background. Cheap is easy without it.
+//!
+//! SAMPLE
+pub mod chains;
+pub mod child;
+pub mod goals;
+pub mod inputs;
+pub mod results;
