@@ -11,8 +11,11 @@ mod downmix;
 mod limiter;
 mod loudness;
 mod measure;
+#[cfg(test)]
+mod mixes;
 mod policy;
 mod resample;
+mod silero;
 mod speech;
 mod stage;
 mod tape;
@@ -21,6 +24,8 @@ mod testing;
 mod trim;
 mod true_peak;
 mod vad;
+#[cfg(test)]
+mod voice_tests;
 
 use std::{num::NonZeroUsize, sync::Arc, thread};
 
