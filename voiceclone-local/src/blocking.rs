@@ -26,14 +26,14 @@ impl Cancel {
     }
 
     /// Cancels when it is dropped, as a future is.
-    fn on_drop(&self) -> CancelOnDrop {
+    pub(crate) fn on_drop(&self) -> CancelOnDrop {
         CancelOnDrop(self.clone())
     }
 }
 
 /// Held by the caller's future.
 #[derive(Debug)]
-struct CancelOnDrop(Cancel);
+pub(crate) struct CancelOnDrop(Cancel);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {

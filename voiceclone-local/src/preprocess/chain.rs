@@ -5,7 +5,12 @@
 //! 3. downmix → DC removal → high-pass → splice the parts → noise reduction → resample, onto a second tape,
 //! 4. level → limit → encode.
 //!
-//! Tapes move to the disk when they grow, so memory does not depend on the recording's length.
+//! High-pass and noise reduction are left out of a recording that is clean. Tapes move to the disk when they grow, so memory does not depend on the recording's length.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "times are positive and become counts of samples"
+)]
 use std::ops::Range;
 
 use voiceclone_core::{
@@ -16,7 +21,6 @@ use voiceclone_core::{
 };
 
 use super::{
-    cancel::Cancel,
     clipping::ClipRule,
     cut::{Cutting, Recording, Room},
     dc::{DcBlocker, DcRemoval},
@@ -33,6 +37,7 @@ use super::{
     stage::Stage as _,
     tape::Tape,
 };
+use crate::blocking::Cancel;
 
 /// Every stage with its parameters.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -64,6 +69,13 @@ struct Rendered {
     tape: Tape,
     rate: u32,
     loud: Loud,
+}
+
+/// What is taken out of a recording.
+struct Cleaning {
+    high_pass: bool,
+    /// Share of the denoised signal, 0 to 1.
+    wet: f32,
 }
 
 impl Chain {
@@ -102,7 +114,7 @@ impl Chain {
         if report.verdict() == Verdict::Reject {
             return Ok(Prepared::rejected(report));
         }
-        let rendered = self.render(&mut recorded, &measured, profile, cancel)?;
+        let rendered = self.render(&mut recorded, &measured.heard, profile, cancel)?;
         drop(recorded);
         Ok(Prepared::new(self.encode(rendered, profile, cancel)?, report))
     }
@@ -127,7 +139,7 @@ impl Chain {
 
     fn measure(&self, recorded: &mut Recorded, cancel: &Cancel) -> Result<Measurements> {
         let mut meters = self.measuring.start(recorded.rate())?;
-        let dc = self.mono(recorded, cancel, |block| meters.push(block))?;
+        let dc = self.mono(recorded, 0..recorded.info.frames, cancel, |block| meters.push(block))?;
         let (mix, info) = (&recorded.mix, &recorded.info);
         Ok(Measurements {
             heard: meters.finish()?,
@@ -140,16 +152,18 @@ impl Chain {
         })
     }
 
-    /// Hands over one channel without its offset, block by block.
+    /// Hands over one channel without its offset, block by block, of the frames in `range`.
     fn mono(
         &self,
         recorded: &mut Recorded,
+        range: Range<u64>,
         cancel: &Cancel,
         mut sink: impl FnMut(&mut [f32]) -> Result<()>,
     ) -> Result<DcBlocker> {
         let (mut dc, mut mono) = (self.dc.start(recorded.rate()), Vec::new());
-        let Recorded { tape, mix, .. } = recorded;
-        tape.read(|block| {
+        let Recorded { tape, mix, info, .. } = recorded;
+        let channels = u64::from(info.format.channels());
+        tape.read_range(range.start * channels..range.end * channels, |block| {
             cancel.check()?;
             mix.apply(block, &mut mono);
             dc.apply(&mut mono);
@@ -169,16 +183,20 @@ impl Chain {
     fn render(
         &self,
         recorded: &mut Recorded,
-        measured: &Measurements,
+        heard: &Heard,
         profile: &ClipProfile,
         cancel: &Cancel,
     ) -> Result<Rendered> {
-        let recorded_at = recorded.rate();
+        let (recorded_at, frames) = (recorded.rate(), recorded.info.frames);
         let rate = profile.sample_rate.unwrap_or(recorded_at.min(self.resampling.highest_kept));
-        let mut high_pass = self.high_pass.start(recorded_at)?;
-        let parts = self.parts(&measured.heard, profile);
-        let mut splicer = self.splicing.start(&parts, recorded_at, recorded.info.frames);
-        let mut denoiser = self.denoise.start(recorded_at, rate, self.wet(&measured.heard, profile))?;
+        let cleaning = self.cleaning(heard, profile);
+        let parts = self.parts(heard, profile);
+        let mut splicer = self.splicing.start(&parts, recorded_at, frames);
+        let mut denoiser = self.denoise.start(recorded_at, rate, cleaning.wet)?;
+        let mut rumble = cleaning.high_pass.then(|| self.high_pass.start(recorded_at)).transpose()?;
+        if cleaning.wet > 0.0 {
+            denoiser.prime(&self.before(recorded, &parts, cancel)?)?;
+        }
         let (mut tape, mut meter) = (Tape::new(), Meter::new(rate)?);
         let (mut kept, mut ready) = (Vec::new(), Vec::new());
         let mut keep = |ready: &mut Vec<f32>| -> Result<()> {
@@ -187,8 +205,10 @@ impl Chain {
             ready.clear();
             Ok(())
         };
-        self.mono(recorded, cancel, |block| {
-            high_pass.apply(block);
+        self.mono(recorded, 0..frames, cancel, |block| {
+            if let Some(rumble) = &mut rumble {
+                rumble.apply(block);
+            }
             splicer.push(block, &mut kept);
             denoiser.push(&kept, &mut ready)?;
             kept.clear();
@@ -201,12 +221,28 @@ impl Chain {
         Ok(Rendered { loud: meter.finish()?, tape, rate })
     }
 
-    /// How much of the noise is to go, 0 to 1.
-    fn wet(&self, heard: &Heard, profile: &ClipProfile) -> f32 {
+    /// What the recording needs. A clean one is left alone: every filter costs it something.
+    fn cleaning(&self, heard: &Heard, profile: &ClipProfile) -> Cleaning {
         match profile.noise_reduction {
-            NoiseReduction::WhereNoisy => self.denoise.wet(heard.speech.snr_db()),
-            _ => 0.0,
+            NoiseReduction::WhereNoisy => Cleaning {
+                high_pass: self.denoise.wet(heard.speech.snr_db()) > 0.0,
+                wet: self.denoise.wet(heard.clear_snr_db),
+            },
+            _ => Cleaning { high_pass: false, wet: 0.0 },
         }
+    }
+
+    /// The second before the first part, for the denoiser to learn the noise from.
+    fn before(&self, recorded: &mut Recorded, parts: &[Range<f64>], cancel: &Cancel) -> Result<Vec<f32>> {
+        let rate = recorded.rate();
+        let end = parts.first().map_or(0, |part| (part.start * f64::from(rate)) as u64);
+        let (mut filter, mut before) = (self.high_pass.start(rate)?, Vec::new());
+        self.mono(recorded, end.saturating_sub(rate.into())..end, cancel, |block| {
+            filter.apply(block);
+            before.extend_from_slice(block);
+            Ok(())
+        })?;
+        Ok(before)
     }
 
     fn encode(&self, rendered: Rendered, profile: &ClipProfile, cancel: &Cancel) -> Result<EncodedAudio> {
@@ -269,7 +305,7 @@ mod tests {
             "denoise",
             "resample",
         ] {
-            assert!(named.contains(&format!("{stage}/1")), "{stage} in {named}");
+            assert!(named.contains(&format!("{stage}/")), "{stage} in {named}");
         }
         let mut other = Chain::default();
         other.levelling.limiter.release = 0.06;

@@ -178,10 +178,14 @@ mod tests {
     }
 
     fn parts_of(stretches: &[Range<f64>], levels: &[(Range<f64>, f64)], seconds: f64, room: Room) -> Vec<Range<f64>> {
-        let mut frames = vec![Frame { voice: 0.0, power: 1e-6 }; frame(seconds)];
+        let mut frames = vec![Frame { voice: 0.0, power: 1e-6, clear: 1e-6 }; frame(seconds)];
         for (stretch, above) in levels {
             let power = 1e-6 * 10_f64.powf(above / 10.0);
-            frames[frame(stretch.start)..frame(stretch.end)].fill(Frame { voice: 1.0, power: power as f32 });
+            frames[frame(stretch.start)..frame(stretch.end)].fill(Frame {
+                voice: 1.0,
+                power: power as f32,
+                clear: power as f32,
+            });
         }
         let stretches = stretches.iter().map(|s| frame(s.start)..frame(s.end)).collect();
         let speech = Speech { stretches, frames: frames.len(), power: 0.1, noise: 1e-6 };

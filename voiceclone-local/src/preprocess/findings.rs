@@ -276,6 +276,7 @@ mod tests {
         let heard = Heard {
             seconds: 11.2,
             frames: Vec::new(),
+            clear_snr_db: Some(40.0),
             speech,
             loudness: -22.0,
             loudness_range: Some(6.0),

@@ -18,7 +18,7 @@ pub(super) struct HighPass {
 
 impl Default for HighPass {
     fn default() -> Self {
-        Self { cutoff_hz: 70.0, order: 4 }
+        Self { cutoff_hz: 70.0, order: 2 }
     }
 }
 

@@ -4,12 +4,12 @@
 use voiceclone_core::Result;
 
 use super::{
-    cancel::Cancel,
     limiter::Limiter,
     loudness_meter::{Loud, Meter},
     stage::Stage,
     tape::Tape,
 };
+use crate::blocking::Cancel;
 
 /// How the gain is found.
 #[derive(Debug, Clone, PartialEq)]

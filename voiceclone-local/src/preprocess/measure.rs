@@ -2,6 +2,11 @@
 //!
 //! Voice detection says where somebody speaks; the meters of bandwidth, hum and voices listen to speech or to pauses only.
 #![expect(clippy::cast_precision_loss, reason = "counts of samples are far below 2^52")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "times are positive and become counts of samples"
+)]
 use voiceclone_core::Result;
 
 use super::{
@@ -11,7 +16,7 @@ use super::{
     speakers::{SpeakerMeter, SpeakerRule},
     speech::{Speech, SpeechRule},
     stage::Stage as _,
-    vad::{Frame, VoiceDetection, VoiceDetector},
+    vad::{FRAME_SECONDS, Frame, VoiceDetection, VoiceDetector},
 };
 
 /// The rules of the measurements.
@@ -31,9 +36,18 @@ pub(super) struct Meters {
     samples: u64,
     voice: VoiceDetector,
     level: Meter,
+    told: Told,
+}
+
+/// The meters that must be told speech from pauses. What they measure waits until the detector has decided what it is.
+struct Told {
     bandwidth: BandwidthMeter,
     hum: HumMeter,
     speakers: SpeakerMeter,
+    waiting: Vec<f32>,
+    /// Samples and frames handed on.
+    samples: u64,
+    frames: usize,
 }
 
 /// What one pass over the mono recording says.
@@ -44,6 +58,8 @@ pub(super) struct Heard {
     /// One frame per 16 ms.
     pub(super) frames: Vec<Frame>,
     pub(super) speech: Speech,
+    /// Speech over pauses without rumble, dB; `None` without speech.
+    pub(super) clear_snr_db: Option<f64>,
     /// Integrated loudness, LUFS; −∞ if nothing passes the gate.
     pub(super) loudness: f64,
     /// Loudness range, LU; `None` for less than 3 s, or if nothing passes the gate.
@@ -66,9 +82,14 @@ impl Measuring {
             samples: 0,
             voice: self.voice.start(sample_rate)?,
             level: Meter::with_range(sample_rate)?,
-            bandwidth: self.bandwidth.start(sample_rate),
-            hum: self.hum.start(sample_rate),
-            speakers: self.speakers.start(sample_rate),
+            told: Told {
+                bandwidth: self.bandwidth.start(sample_rate),
+                hum: self.hum.start(sample_rate),
+                speakers: self.speakers.start(sample_rate),
+                waiting: Vec::new(),
+                samples: 0,
+                frames: 0,
+            },
         })
     }
 
@@ -87,26 +108,47 @@ impl Measuring {
 impl Meters {
     pub(super) fn push(&mut self, mono: &[f32]) -> Result<()> {
         self.samples += mono.len() as u64;
+        self.level.push(mono)?;
         self.voice.push(mono)?;
-        let speech = self.voice.latest() >= self.rule.threshold;
-        self.bandwidth.push(mono, speech);
-        self.hum.push(mono, speech);
-        self.speakers.push(mono, speech);
-        self.level.push(mono)
+        self.told.waiting.extend_from_slice(mono);
+        self.told.hand_on(self.voice.frames(), self.rule.threshold, self.sample_rate);
+        Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<Heard> {
+    pub(super) fn finish(mut self) -> Result<Heard> {
         let (level, frames) = (self.level.finish()?, self.voice.finish()?);
+        self.told.hand_on(&frames, self.rule.threshold, self.sample_rate);
+        let without_rumble: Vec<Frame> = frames.iter().map(|f| Frame { power: f.clear, ..*f }).collect();
         Ok(Heard {
             seconds: self.samples as f64 / f64::from(self.sample_rate),
             speech: self.rule.apply(&frames),
+            clear_snr_db: self.rule.apply(&without_rumble).snr_db(),
             frames,
             loudness: level.loudness,
             loudness_range: level.range,
             true_peak: level.true_peak,
-            bandwidth: self.bandwidth.finish(),
-            hum: self.hum.finish(),
-            speakers: self.speakers.finish(),
+            bandwidth: self.told.bandwidth.finish(),
+            hum: self.told.hum.finish(),
+            speakers: self.told.speakers.finish(),
         })
+    }
+}
+
+impl Told {
+    /// Everything that waits and lies in `frames`, which are all frames since the beginning.
+    fn hand_on(&mut self, frames: &[Frame], threshold: f32, rate: u32) {
+        let mut done = 0;
+        for frame in frames.iter().skip(self.frames) {
+            let end = ((self.frames + 1) as f64 * FRAME_SECONDS * f64::from(rate)).round() as u64;
+            let Some(piece) = self.waiting.get(done..(end - self.samples) as usize) else { break };
+            let speech = frame.voice >= threshold;
+            self.bandwidth.push(piece, speech);
+            self.hum.push(piece, speech);
+            self.speakers.push(piece, speech);
+            done += piece.len();
+            self.frames += 1;
+        }
+        self.waiting.drain(..done);
+        self.samples += done as u64;
     }
 }

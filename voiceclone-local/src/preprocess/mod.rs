@@ -16,9 +16,12 @@ mod limiter;
 mod loudness;
 mod loudness_meter;
 mod measure;
+#[cfg(test)]
+mod mixes;
 mod policy;
 mod profile;
 mod resample;
+mod silero;
 mod speakers;
 mod speech;
 mod splice;
@@ -29,6 +32,8 @@ mod testing;
 mod true_peak;
 mod vad;
 mod voice_print;
+#[cfg(test)]
+mod voice_tests;
 
 use std::{num::NonZeroUsize, sync::Arc};
 
@@ -41,8 +46,8 @@ use voiceclone_core::{
     preprocess::{Prepared, Preprocessor},
 };
 
-use self::{cancel::Cancel, chain::Chain};
-use crate::blocking::{self as cancel, Pool};
+use self::chain::Chain;
+use crate::blocking::{Cancel, Pool};
 
 pub(crate) use self::resample::resampled;
 pub use self::{

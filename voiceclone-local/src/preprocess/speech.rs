@@ -12,24 +12,28 @@ use super::{
 pub(super) struct SpeechRule {
     /// Score from which a frame is speech, 0 to 1.
     pub(super) threshold: f32,
-    /// Shorter stretches are clicks, frames.
+    /// Score down to which frames next to speech belong to it, 0 to 1: voices are trusted late and given up early.
+    pub(super) faint: f32,
+    /// Stretches with fewer frames of speech are clicks, or notes of an instrument.
     pub(super) min_frames: usize,
-    /// Stretches that rise less than this above the quietest frames are noise that the detector mistook, dB.
-    pub(super) above_floor_db: f64,
     /// Shorter gaps are inside a word, frames.
     pub(super) max_gap: usize,
+    /// Frames next to a stretch that are this much above the noise belong to it, dB: consonants without voice do not score.
+    pub(super) above_noise_db: f64,
+    /// At most this many frames are taken in for being above the noise; what is louder for longer is no consonant.
+    pub(super) reach: usize,
     /// Frames this near to speech are not counted as pause: they hold its reverberation.
     pub(super) guard: usize,
 }
 
 impl Default for SpeechRule {
     fn default() -> Self {
-        Self { threshold: 0.5, min_frames: 4, above_floor_db: 2.0, max_gap: 12, guard: 10 }
+        Self { threshold: 0.5, faint: 0.2, min_frames: 10, max_gap: 12, above_noise_db: 6.0, reach: 8, guard: 10 }
     }
 }
 
 impl Stage for SpeechRule {
-    const NAME: &'static str = "speech/1";
+    const NAME: &'static str = "speech/2";
 }
 
 /// Powers below this are digital silence: −120 dBFS.
@@ -43,7 +47,7 @@ pub(super) struct Speech {
     pub(super) stretches: Vec<Range<usize>>,
     /// Frames in all.
     pub(super) frames: usize,
-    /// Mean square of speech frames.
+    /// Mean square of the frames in which somebody surely speaks.
     pub(super) power: f64,
     /// Mean square of pauses.
     pub(super) noise: f64,
@@ -52,33 +56,69 @@ pub(super) struct Speech {
 impl SpeechRule {
     /// The stretches of speech among `frames`.
     pub(super) fn apply(&self, frames: &[Frame]) -> Speech {
-        let stretches = self.stretches(frames);
-        let count = stretches.iter().map(Range::len).sum::<usize>().max(1) as f64;
-        let power = stretches.iter().map(|s| power(frames, s) * s.len() as f64).sum::<f64>() / count;
-        Speech { noise: self.noise(frames, &stretches), power, frames: frames.len(), stretches }
+        let scored = self.scored(frames);
+        let noise = self.noise(frames, &scored);
+        let power = mean(scored.iter().flat_map(|s| self.spoken(frames, s)).map(|f| f64::from(f.power)));
+        let stretches = self.joined(scored.iter().map(|stretch| self.widened(frames, stretch, noise)));
+        Speech { stretches, frames: frames.len(), power: power.unwrap_or(0.0), noise }
     }
 
-    fn stretches(&self, frames: &[Frame]) -> Vec<Range<usize>> {
-        let mut merged: Vec<Range<usize>> = Vec::new();
-        for at in frames.iter().enumerate().filter(|(_, f)| f.voice >= self.threshold).map(|(at, _)| at) {
-            match merged.last_mut() {
-                Some(last) if at - last.end <= self.max_gap => last.end = at + 1,
-                _ => merged.push(at..at + 1),
+    /// The stretches that the scores alone make.
+    fn scored(&self, frames: &[Frame]) -> Vec<Range<usize>> {
+        let faint = |at: usize| frames.get(at).is_some_and(|f| f.voice >= self.faint);
+        let heard = frames.iter().enumerate().filter(|(_, f)| f.voice >= self.threshold).map(|(at, _)| at);
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for at in heard {
+            if runs.last().is_some_and(|last| at < last.end) {
+                continue;
+            }
+            let first = runs.last().map_or(0, |last| last.end);
+            let start = (first..at).rev().take_while(|at| faint(*at)).last().unwrap_or(at);
+            let end = (at..frames.len()).take_while(|at| faint(*at)).last().unwrap_or(at) + 1;
+            runs.push(start..end);
+        }
+        let mut joined = self.joined(runs);
+        joined.retain(|stretch| self.spoken(frames, stretch).count() >= self.min_frames);
+        joined
+    }
+
+    /// Stretches in ascending order without the gaps that are too short.
+    fn joined(&self, stretches: impl IntoIterator<Item = Range<usize>>) -> Vec<Range<usize>> {
+        let mut joined: Vec<Range<usize>> = Vec::new();
+        for stretch in stretches {
+            match joined.last_mut() {
+                Some(last) if stretch.start <= last.end + self.max_gap => last.end = last.end.max(stretch.end),
+                _ => joined.push(stretch),
             }
         }
-        let least = quietest(frames) * 10_f64.powf(self.above_floor_db / 10.0);
-        merged.retain(|stretch| stretch.len() >= self.min_frames && power(frames, stretch) >= least);
-        merged
+        joined
     }
 
+    /// A stretch with the consonants at its ends.
+    fn widened(&self, frames: &[Frame], stretch: &Range<usize>, noise: f64) -> Range<usize> {
+        let least = noise.max(SILENCE) * 10_f64.powf(self.above_noise_db / 10.0);
+        let loud = |at: &usize| frames.get(*at).is_some_and(|f| f64::from(f.power) >= least);
+        let before = (0..stretch.start).rev().take(self.reach).take_while(loud).count();
+        let after = (stretch.end..frames.len()).take(self.reach).take_while(loud).count();
+        stretch.start - before..stretch.end + after
+    }
+
+    /// The frames of a stretch in which somebody surely speaks.
+    fn spoken<'a>(&self, frames: &'a [Frame], stretch: &Range<usize>) -> impl Iterator<Item = &'a Frame> {
+        frames.get(stretch.clone()).unwrap_or_default().iter().filter(|f| f.voice >= self.threshold)
+    }
+
+    /// Mean square of the frames that are far from speech; without such, the level of the quietest ones.
     fn noise(&self, frames: &[Frame], stretches: &[Range<usize>]) -> f64 {
-        let near = |at: usize| stretches.iter().any(|s| at + self.guard >= s.start && at < s.end + self.guard);
-        let pause: Vec<f64> =
-            frames.iter().enumerate().filter(|(at, _)| !near(*at)).map(|(_, f)| f64::from(f.power)).collect();
-        if pause.len() >= ENOUGH_PAUSE {
-            return mean(pause).unwrap_or(0.0);
+        let mut pause: Vec<Frame> = Vec::new();
+        let mut from = 0;
+        for stretch in stretches {
+            pause.extend(frames.get(from..stretch.start.saturating_sub(self.guard)).unwrap_or_default());
+            from = stretch.end + self.guard;
         }
-        quietest(frames)
+        pause.extend(frames.get(from..).unwrap_or_default());
+        let noise = (pause.len() >= ENOUGH_PAUSE).then(|| mean(pause.iter().map(|f| f64::from(f.power)))).flatten();
+        noise.unwrap_or_else(|| quietest(frames))
     }
 }
 
@@ -101,11 +141,6 @@ impl Speech {
     }
 }
 
-/// Mean square of a stretch.
-fn power(frames: &[Frame], stretch: &Range<usize>) -> f64 {
-    mean(frames.get(stretch.clone()).unwrap_or_default().iter().map(|f| f64::from(f.power))).unwrap_or(0.0)
-}
-
 /// The level that one frame in twenty stays under.
 fn quietest(frames: &[Frame]) -> f64 {
     let mut all: Vec<f32> = frames.iter().map(|f| f.power).collect();
@@ -123,7 +158,10 @@ mod tests {
     use super::*;
 
     fn frames(layout: &[(usize, f32, f32)]) -> Vec<Frame> {
-        layout.iter().flat_map(|(n, voice, power)| vec![Frame { voice: *voice, power: *power }; *n]).collect()
+        layout
+            .iter()
+            .flat_map(|(n, voice, power)| vec![Frame { voice: *voice, power: *power, clear: *power }; *n])
+            .collect()
     }
 
     #[test]
@@ -142,9 +180,25 @@ mod tests {
     }
 
     #[test]
-    fn noise_that_the_detector_mistakes_is_no_speech() {
-        let found = SpeechRule::default().apply(&frames(&[(100, 0.1, 0.01), (20, 0.9, 0.012), (100, 0.1, 0.01)]));
-        assert!(found.stretches.is_empty());
+    fn a_stretch_takes_in_faint_scores_and_unvoiced_consonants_at_its_ends() {
+        let rule = SpeechRule { reach: 4, ..SpeechRule::default() };
+        let found = rule.apply(&frames(&[
+            (50, 0.1, 0.001),
+            (6, 0.1, 0.01),
+            (3, 0.3, 0.001),
+            (30, 0.9, 0.1),
+            (2, 0.3, 0.001),
+            (3, 0.1, 0.01),
+            (50, 0.1, 0.001),
+        ]));
+        // Four of the six loud frames before, three faint ones, the voice, two faint ones, and three loud ones.
+        assert_eq!(found.stretches, vec![52..94]);
+        assert!((found.power - 0.1).abs() < 1e-6, "only what is surely speech has the level of speech");
+    }
+
+    #[test]
+    fn faint_scores_alone_are_no_speech() {
+        assert!(SpeechRule::default().apply(&frames(&[(100, 0.1, 0.01), (200, 0.45, 0.1)])).stretches.is_empty());
     }
 
     #[test]

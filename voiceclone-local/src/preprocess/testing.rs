@@ -9,7 +9,12 @@ use std::f64::consts::TAU;
 
 /// A reader of 7.1 s at 16 kHz: see `tests/data/README.md`.
 pub(super) fn speech() -> (Vec<f32>, u32) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/librivox_sense_01.wav");
+    recording("librivox_sense_01.wav")
+}
+
+/// A recording of `tests/data` and its rate.
+pub(super) fn recording(file: &str) -> (Vec<f32>, u32) {
+    let path = format!("{}/tests/data/{file}", env!("CARGO_MANIFEST_DIR"));
     let mut reader = hound::WavReader::open(path).unwrap();
     let samples = reader.samples::<i16>().map(|s| f32::from(s.unwrap()) / 32_768.0).collect();
     (samples, reader.spec().sample_rate)

@@ -1,13 +1,14 @@
-//! Where somebody speaks: one score and one level per frame of 16 ms, from a small neural detector.
-use earshot::Detector;
-use voiceclone_core::Result;
+//! Where somebody speaks: one score and one level per frame of 16 ms, from a small neural network.
+use voiceclone_core::{Error, Result};
 
 use super::{
+    highpass::{HighPass, HighPassFilter},
     resample::{Resampler, Resampling},
+    silero::{BATCH, Silero, SileroError, WINDOW},
     stage::Stage,
 };
 
-/// The detector's rate in hertz and its frame in samples; both are fixed by the detector.
+/// The network's rate in hertz, and the samples of a frame: two make the network's window.
 const RATE: u32 = 16_000;
 const FRAME: usize = 256;
 
@@ -17,77 +18,101 @@ pub(super) const FRAME_SECONDS: f64 = 0.016;
 /// One frame of 16 ms.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Frame {
-    /// How sure the detector is of a voice, 0 to 1.
+    /// How sure the network is of a voice, 0 to 1.
     pub(super) voice: f32,
     /// Mean square of the samples below 8 kHz.
     pub(super) power: f32,
+    /// The same without the rumble that the chain takes out of clips.
+    pub(super) clear: f32,
 }
 
-/// The detector has no parameter of its own: what its score means is asked elsewhere.
+/// The network has no parameter of its own: what its score means is asked elsewhere.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct VoiceDetection {
     pub(super) resampling: Resampling,
+    pub(super) high_pass: HighPass,
 }
 
 impl Stage for VoiceDetection {
-    const NAME: &'static str = "voice/1 earshot-1.2";
+    const NAME: &'static str = "voice/2 silero-6.2.3";
 }
 
 impl VoiceDetection {
     /// A detector for samples at `sample_rate` hertz.
+    ///
+    /// # Errors
+    /// A bug, if the embedded network cannot be read.
     pub(super) fn start(&self, sample_rate: u32) -> Result<VoiceDetector> {
         let resampler = self.resampling.start(sample_rate, RATE)?;
-        Ok(VoiceDetector { resampler, detector: Box::default(), pending: Vec::new(), frames: Vec::new() })
+        let network = Silero::start().map_err(unusable)?;
+        let high_pass = self.high_pass.start(RATE)?;
+        let (pending, scores, frames) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(VoiceDetector { resampler, network, high_pass, pending, scores, frames })
     }
 }
 
-/// The running detector.
+fn unusable(error: SileroError) -> Error {
+    Error::unexpected("voices cannot be detected").with_source(error)
+}
+
+/// The running detector. It keeps 12 bytes per frame, under a kilobyte per second.
+#[derive(Debug)]
 pub(super) struct VoiceDetector {
     resampler: Resampler,
-    detector: Box<Detector>,
+    network: Silero,
+    high_pass: HighPassFilter,
+    /// Samples that do not fill a batch of windows yet.
     pending: Vec<f32>,
+    scores: Vec<f32>,
     frames: Vec<Frame>,
 }
 
 impl VoiceDetector {
     pub(super) fn push(&mut self, samples: &[f32]) -> Result<()> {
         self.resampler.push(samples, &mut self.pending)?;
-        self.detect();
+        if self.pending.len() >= BATCH * WINDOW {
+            self.detect();
+        }
         Ok(())
     }
 
-    /// The latest score, or 0 before the first frame.
-    pub(super) fn latest(&self) -> f32 {
-        self.frames.last().map_or(0.0, |frame| frame.voice)
+    /// The frames so far. They are late by up to a batch of the network's windows, a quarter of a second.
+    pub(super) fn frames(&self) -> &[Frame] {
+        &self.frames
     }
 
     /// All frames; the last one is completed with silence.
     pub(super) fn finish(mut self) -> Result<Vec<Frame>> {
         self.resampler.finish(&mut self.pending)?;
-        let whole = self.pending.len().next_multiple_of(FRAME);
-        self.pending.resize(whole, 0.0);
+        let frames = self.frames.len() + self.pending.len().div_ceil(FRAME);
+        self.pending.resize(self.pending.len().next_multiple_of(WINDOW), 0.0);
         self.detect();
+        self.frames.truncate(frames);
         Ok(self.frames)
     }
 
+    /// Turns the whole windows among the pending samples into frames.
     fn detect(&mut self) {
-        let (frames, _) = self.pending.as_chunks_mut::<FRAME>();
-        let done = frames.len() * FRAME;
-        for frame in frames {
-            let power = frame.iter().map(|s| s * s).sum::<f32>() / 256.0;
-            for sample in frame.iter_mut() {
-                *sample = sample.clamp(-1.0, 1.0);
-            }
-            self.frames.push(Frame { voice: self.detector.predict_f32(frame), power });
+        let (windows, _) = self.pending.as_chunks_mut::<WINDOW>();
+        let done = windows.len() * WINDOW;
+        let powers: Vec<f32> = windows.as_flattened().chunks_exact(FRAME).map(mean_square).collect();
+        for sample in windows.as_flattened_mut() {
+            // The network's state would never recover from a value that is no number.
+            *sample = if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 };
         }
+        let mut clear = windows.as_flattened().to_vec();
+        self.high_pass.apply(&mut clear);
+        let levels = powers.into_iter().zip(clear.chunks_exact(FRAME).map(mean_square));
+        self.scores.clear();
+        self.network.listen(windows, &mut self.scores);
+        let halves = self.scores.iter().flat_map(|score| [*score; WINDOW / FRAME]);
+        self.frames.extend(halves.zip(levels).map(|(voice, (power, clear))| Frame { voice, power, clear }));
         self.pending.drain(..done);
     }
 }
 
-impl std::fmt::Debug for VoiceDetector {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("VoiceDetector").field("frames", &self.frames.len()).finish_non_exhaustive()
-    }
+fn mean_square(frame: &[f32]) -> f32 {
+    frame.iter().map(|s| s * s).sum::<f32>() / 256.0
 }
 
 #[cfg(test)]
