@@ -29,23 +29,23 @@ impl Row {
     }
 }
 
-/// `rows` rows from `low` at the bottom, the last, to `high` hertz at the top, over bins that are `bin_width` hertz apart.
-pub(super) fn rows(rows: usize, low: f32, high: f32, bin_width: f32) -> Vec<Row> {
+/// `rows` rows from `low` at the bottom, the last, to `high` hertz at the top, over `bins` bins that are `bin_width` hertz apart.
+pub(super) fn rows(rows: usize, low: f32, high: f32, bin_width: f32, bins: usize) -> Vec<Row> {
     let step = (mel(high) - mel(low)) / rows as f32;
     let row = |number: usize| {
         let centre = mel(high) - (number as f32 + 0.5) * step;
         let width = hertz(centre + step / 2.0) - hertz(centre - step / 2.0);
-        triangle(hertz(centre) / bin_width, (width / bin_width).max(1.0))
+        triangle(hertz(centre) / bin_width, (width / bin_width).max(1.0), bins)
     };
     (0..rows).map(row).collect()
 }
 
 /// Weights that fall from the centre to nothing at `half` on both sides: between two bins, a straight line from one to the
-/// other.
-fn triangle(centre: f32, half: f32) -> Row {
+/// other. What would lie beyond the last bin counts for nothing.
+fn triangle(centre: f32, half: f32, bins: usize) -> Row {
     let first = (centre - half).floor().max(-1.0) as isize;
     let first = usize::try_from(first + 1).unwrap_or(0);
-    let last = (centre + half).ceil() as usize;
+    let last = ((centre + half).ceil() as usize).min(bins);
     let raw: Vec<f32> = (first..last).map(|bin| 1.0 - (bin as f32 - centre).abs() / half).collect();
     let sum: f32 = raw.iter().sum();
     Row { first, weights: raw.into_iter().map(|weight| weight / sum).collect() }
@@ -65,7 +65,7 @@ mod tests {
     fn every_row_is_a_mean_of_bins_that_exist() {
         for (count, bin_width, bins) in [(16, 7.8, 1_025), (128, 11.7, 1_025), (1_024, 23.4, 513)] {
             let high = (bin_width * (bins - 1) as f32).min(12_000.0);
-            for row in rows(count, 0.0, high, bin_width) {
+            for row in rows(count, 0.0, high, bin_width, bins) {
                 assert!((row.of(&vec![2.0; bins]) - 2.0).abs() < 1e-4, "{row:?}");
             }
         }

@@ -116,7 +116,7 @@ impl Spectrogram {
         self.check(high)?;
         let mut columns = Columns::new(size.width as usize, size.height as usize);
         let mut spectra = Spectra::new(rate, channels, self.window);
-        let rows = rows(size.height as usize, self.low, high, spectra.bin_width);
+        let rows = rows(size.height as usize, self.low, high, spectra.bin_width, spectra.power.len());
         each_block(&mut decoder, cancel, |block| spectra.add(block, &rows, &mut columns))?;
         spectra.finish(&rows, &mut columns);
         png(size, &self.colours(&columns.finish(), size))

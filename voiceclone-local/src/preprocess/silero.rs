@@ -302,8 +302,11 @@ mod tests {
         (221, 0.013_224),
     ];
 
+    /// The last window is completed with silence.
     fn windows() -> Vec<[f32; WINDOW]> {
-        testing::speech().0.as_chunks().0.to_vec()
+        let mut speech = testing::speech().0;
+        speech.resize(speech.len().next_multiple_of(WINDOW), 0.0);
+        speech.as_chunks().0.to_vec()
     }
 
     #[test]
