@@ -277,6 +277,50 @@ fn a_fragment_that_claims_billions_of_samples_is_refused_before_they_are_counted
 }
 
 #[test]
+fn a_head_without_end_is_refused_and_a_long_gap_is_not() {
+    let table = [&6_000_000_i64.to_be_bytes()[..], &[0; 16], &vec![1; 6_000_000]].concat();
+    let shape = [0_u32, 4_096, 1, 16].map(u32::to_be_bytes).concat();
+    let head =
+        [&b"caff\0\x01\0\0desc\0\0\0\0\0\0\0\x20"[..], &16_000_f64.to_be_bytes(), b"alac\0\0\0\0", &shape].concat();
+    let caf = [&head[..], b"pakt", &6_000_024_i64.to_be_bytes(), &table].concat();
+    let refused = message(caf);
+    assert!(refused.contains("CAF has more than 4194304 bytes of tags, pictures and tables"), "{refused}");
+
+    let mut file = fixture("aac.m4a");
+    let moov = file.windows(4).position(|w| w == b"moov").unwrap() - 4;
+    file.splice(moov..moov, boxed(*b"free", &vec![0; 6_000_000]));
+    assert_eq!(decode_bytes(file).unwrap().1.frames, decode_bytes(fixture("aac.m4a")).unwrap().1.frames);
+}
+
+#[test]
+fn a_vorbis_header_that_asks_for_gigabytes_of_tables_is_refused() {
+    // The setup header of the fixture begins with its number of codebooks, of which the first becomes the largest there is.
+    let mut file = fixture("vorbis.webm");
+    let setup = file.windows(7).position(|w| w == b"\x05vorbis").unwrap() + 7;
+    file[setup + 4..setup + 9].copy_from_slice(&[1, 0, 0xFF, 0xFF, 0xFF]);
+    assert!(message(file).contains("claims more sound"), "refused before the tables are made");
+}
+
+#[test]
+fn a_table_of_contents_that_leads_in_circles_is_not_followed() {
+    let file = fixture("opus.webm");
+    let segment = file.windows(4).position(|w| w == b"\x18\x53\x80\x67").unwrap();
+    let size = |len: usize| ((1 << 56) | len as u64).to_be_bytes();
+    let name = [&b"\x67\xC8"[..], &size(4), b"\x45\xA3\x81A"].concat().repeat(4_000);
+    let tags = [&b"\x12\x54\xC3\x67"[..], &size(name.len() + 10), b"\x73\x73", &size(name.len()), &name].concat();
+    // All entries name the tags, which lie at the very end.
+    let place =
+        |at: usize| [&b"\x4D\xBB\x92\x53\xAB\x84\x12\x54\xC3\x67\x53\xAC\x88"[..], &(at as u64).to_be_bytes()].concat();
+    let table = 12 + 4_000 * place(0).len();
+    let children = &file[segment + 12..];
+    let mut bomb = [&file[..segment + 4], &size((1 << 56) - 1), b"\x11\x4D\x9B\x74", &size(table - 12)].concat();
+    bomb.extend(place(table + children.len()).repeat(4_000));
+    bomb.extend([children, &tags].concat());
+    let info = decode_bytes(bomb).unwrap().1;
+    assert_eq!(info.frames, decode_bytes(file).unwrap().1.frames);
+}
+
+#[test]
 fn a_panic_inside_the_parser_is_an_error_of_ours() {
     // A run whose first-sample flags have bit 2 set makes symphonia 0.6.1 index an empty table (upstream issue 559).
     let file = patch(fixture("fragmented.mp4"), *b"trun", |run| {

@@ -35,6 +35,8 @@ pub(super) enum AudioError {
     TooLong { limit: Duration },
     #[error("this {container} file claims more sound than a file of its size can hold")]
     Bomb { container: &'static str },
+    #[error("this {container} has more than {limit} bytes of tags, pictures and tables before its sound")]
+    LongHead { container: &'static str, limit: u64 },
     #[error("decoding took longer than the {:.0} s it may take", .limit.as_secs_f64())]
     TooSlow { limit: Duration },
     #[error("this {container} file is malformed in a way that stopped the decoder")]

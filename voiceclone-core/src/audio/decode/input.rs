@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use symphonia::core::io::MediaSource;
 
+use super::allowance::Allowance;
 use crate::audio::{body::ReadSeek, format::Container};
 
 /// What the field holds when a writer knows that it does not know.
@@ -17,22 +18,31 @@ pub(super) struct Input {
     bytes: Box<dyn ReadSeek>,
     len: u64,
     at: u64,
+    /// WebM is read forwards only, so that no table of contents in it can send the parser back and forth.
     seekable: bool,
+    bounded: bool,
     /// Offsets of fields that read as [`UNKNOWN`].
     unknown: Vec<u64>,
+    allowance: Allowance,
 }
 
 impl Input {
-    /// The bytes from `offset` on, where `container` begins.
-    pub(super) fn new(mut bytes: Box<dyn ReadSeek>, len: u64, container: Container, offset: u64) -> io::Result<Self> {
+    /// The bytes from `offset` on, where `container` begins, as far as `allowance` goes.
+    pub(super) fn new(
+        mut bytes: Box<dyn ReadSeek>,
+        len: u64,
+        container: Container,
+        offset: u64,
+        allowance: Allowance,
+    ) -> io::Result<Self> {
         let unknown = if container == Container::Wav { unset_sizes(&mut bytes, offset, len)? } else { Vec::new() };
         bytes.seek(SeekFrom::Start(offset))?;
-        Ok(Self { bytes, len, at: offset, seekable: true, unknown })
+        Ok(Self { bytes, len, at: offset, seekable: container != Container::Webm, bounded: true, unknown, allowance })
     }
 
     /// The same bytes as a stream of unknown length.
-    pub(super) fn forwards(self) -> Self {
-        Self { seekable: false, ..self }
+    pub(super) fn unbounded(self) -> Self {
+        Self { bounded: false, ..self }
     }
 }
 
@@ -72,6 +82,7 @@ fn field(bytes: &mut Box<dyn ReadSeek>, at: u64) -> io::Result<Option<([u8; 4], 
 impl Read for Input {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let n = self.bytes.read(into)?;
+        self.allowance.spend(n)?;
         for field in &self.unknown {
             for (byte, value) in (*field..).zip(UNKNOWN) {
                 let place = byte.checked_sub(self.at).and_then(|i| usize::try_from(i).ok()).filter(|i| *i < n);
@@ -98,6 +109,6 @@ impl MediaSource for Input {
     }
 
     fn byte_len(&self) -> Option<u64> {
-        self.seekable.then_some(self.len)
+        self.bounded.then_some(self.len)
     }
 }

@@ -1,11 +1,13 @@
 //! Untrusted bytes to samples, packet by packet, with every claim of a header checked against what is really there.
 //!
 //! Blocking: run it on a blocking thread. Whether the sound is any good is not asked here.
+mod allowance;
 mod input;
 mod limits;
 mod mp4;
 mod opus;
 mod source;
+mod vorbis;
 
 use std::time::{Duration, Instant};
 
@@ -28,6 +30,9 @@ const MAX_BARREN: u64 = 10_000;
 /// So many packets in a row of another rate or channel count are another recording, not damage.
 const MAX_ODD: u64 = 8;
 
+/// Louder samples, 120 dB over full scale, are damage: their squares would leave the range of a number.
+const LOUDEST: f32 = 1e6;
+
 /// What a recording turned out to be, measured by decoding it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -43,7 +48,7 @@ pub struct ClipInfo {
     pub truncated: bool,
     /// Packets that could not be decoded and are missing from the sound.
     pub damaged_packets: u64,
-    /// Samples that were not finite numbers and were replaced with silence.
+    /// Samples that were no numbers, or a million times full scale and more, and were replaced with silence.
     pub cleaned_samples: u64,
 }
 
@@ -181,7 +186,7 @@ impl Decoder {
     }
 
     fn accept(&mut self) -> Result<()> {
-        for sample in self.block.iter_mut().filter(|sample| !sample.is_finite()) {
+        for sample in self.block.iter_mut().filter(|sample| !(sample.abs() <= LOUDEST)) {
             *sample = 0.0;
             self.info.cleaned_samples += 1;
         }

@@ -16,8 +16,8 @@ pub(super) struct Survey {
     pub(super) hostile: bool,
 }
 
-/// Ten minutes in fragments of one frame have 300 000.
-const MAX_BOXES: u32 = 1_000_000;
+/// Ten minutes in fragments of one frame have 300 000, and the parser keeps some 300 bytes of each.
+const MAX_BOXES: u32 = 400_000;
 const MAX_ENTRIES: usize = 16;
 const MAX_DEPTH: usize = 8;
 

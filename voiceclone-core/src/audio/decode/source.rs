@@ -22,9 +22,11 @@ use symphonia::{
 };
 
 use super::{
+    allowance::{Allowance, MAX_HEAD},
     input::Input,
     mp4,
     opus::{OPUS_RATE, Opus},
+    vorbis,
 };
 use crate::{
     audio::sniff::container_name,
@@ -34,6 +36,8 @@ use crate::{
 
 /// Encoded packets larger than this are damage: the largest real one, a second of 192 kHz 8-channel PCM, is smaller.
 const MAX_PACKET: usize = 8 << 20;
+/// Frames that a header may announce for one packet, for which the codec makes room at once. The largest real number is 65 536.
+const MAX_PACKET_FRAMES: u64 = 1 << 20;
 
 /// What one step brought.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,14 +84,22 @@ impl Source {
                 return Err(AudioError::NoIndex.into());
             }
         }
-        let input = Input::new(bytes, body.len(), container, offset).map_err(spool_failed)?;
-        let mut opened = guarded(container, || open_reader(container, input))?;
-        if opened.is_err() && container == Container::Webm {
-            // A cut WebM file says it is longer than it is and points at an index it no longer has; read as a live stream, it
-            // gives what is there.
-            let again = Input::new(body.reader()?, body.len(), container, offset).map_err(spool_failed)?;
-            opened = guarded(container, || open_reader(container, again.forwards()))?;
+        let input = |bytes, allowance: &Allowance| {
+            Input::new(bytes, body.len(), container, offset, allowance.clone()).map_err(spool_failed)
+        };
+        let mut allowance = Allowance::default();
+        let first = input(bytes, &allowance)?;
+        let mut opened = guarded(container, || open_reader(container, first))?;
+        if opened.is_err() && container == Container::Webm && !allowance.is_spent() {
+            // A cut WebM file says it is longer than it is; read as a live stream, it gives what is there.
+            allowance = Allowance::default();
+            let again = input(body.reader()?, &allowance)?.unbounded();
+            opened = guarded(container, || open_reader(container, again))?;
         }
+        if allowance.is_spent() {
+            return Err(AudioError::LongHead { container: container_name(container), limit: MAX_HEAD }.into());
+        }
+        allowance.lift();
         let reader = opened.map_err(|fault| {
             unreadable(container, fault, || AudioError::Headers { container: container_name(container) })
         })?;
@@ -206,9 +218,15 @@ fn open_track(container: Container, track: &Track) -> Result<Option<Picked>> {
     let name = container_name(container);
     let refused = |codec: String| AudioError::Codec { container: name, codec };
     let codec = codec_of(parameters.codec).map_err(|codec| refused(codec.to_owned()))?;
+    let headers = parameters.extra_data.as_deref().unwrap_or_default();
+    let hostile = parameters.max_frames_per_packet.is_some_and(|frames| frames > MAX_PACKET_FRAMES)
+        || codec == Codec::Vorbis && vorbis::asks_too_much(headers);
+    if hostile {
+        return Err(AudioError::Bomb { container: name }.into());
+    }
     if codec == Codec::Opus {
-        let head = parameters.extra_data.as_deref().unwrap_or_default();
-        let opus = Opus::new(head, container).ok_or_else(|| refused("Opus with more than two channels".to_owned()))?;
+        let opus =
+            Opus::new(headers, container).ok_or_else(|| refused("Opus with more than two channels".to_owned()))?;
         return Ok(Some((track.id, codec, Engine::Opus(Box::new(opus)))));
     }
     let made = guarded(container, || get_codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default()))?;
