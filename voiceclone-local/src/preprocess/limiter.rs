@@ -274,14 +274,21 @@ mod tests {
 
     const CEILING: f32 = 0.891_250_9; // −1 dBTP
 
+    fn keep(out: &mut Vec<f32>) -> impl FnMut(&[f32]) -> Result<()> {
+        |ready| {
+            out.extend_from_slice(ready);
+            Ok(())
+        }
+    }
+
     fn limited(samples: &[f32], rate: u32, gain: f32) -> Vec<f32> {
         let mut out = Vec::new();
         let mut limiting = Limiter::default().start(rate, gain, CEILING);
         // Blocks of a prime length, so that every alignment to the limiter's own blocks occurs.
         for block in samples.chunks(1_009) {
-            limiting.push(block, |ready| Ok(out.extend_from_slice(ready))).unwrap();
+            limiting.push(block, keep(&mut out)).unwrap();
         }
-        limiting.finish(|ready| Ok(out.extend_from_slice(ready))).unwrap();
+        limiting.finish(keep(&mut out)).unwrap();
         assert_eq!(out.len(), samples.len());
         out
     }

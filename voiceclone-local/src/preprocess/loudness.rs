@@ -125,7 +125,11 @@ mod tests {
         tape.write(samples).unwrap();
         let level = levelling.settle(&mut tape, rate, measure(samples, rate), target, &cancel).unwrap();
         let mut out = Vec::new();
-        levelling.render(&mut tape, rate, level, &cancel, |block| Ok(out.extend_from_slice(block))).unwrap();
+        let mut keep = |block: &[f32]| {
+            out.extend_from_slice(block);
+            Ok(())
+        };
+        levelling.render(&mut tape, rate, level, &cancel, &mut keep).unwrap();
         out
     }
 

@@ -115,14 +115,19 @@ mod tests {
         for channels in 1..=8 {
             let mut tape = Tape::interleaved(channels);
             tape.write(&vec![0.5; usize::from(channels) * 10_000]).unwrap();
-            tape.read(|block| Ok(assert!(block.len().is_multiple_of(usize::from(channels))))).unwrap();
+            let whole = |block: &[f32]| block.len().is_multiple_of(usize::from(channels));
+            tape.read(|block| {
+                assert!(whole(block));
+                Ok(())
+            })
+            .unwrap();
         }
     }
 
     #[test]
     fn a_reader_that_stops_is_obeyed() {
         let mut tape = Tape::new();
-        tape.write(&[0.0; 100_000]).unwrap();
+        tape.write(&vec![0.0; 100_000]).unwrap();
         let mut blocks = 0;
         let stopped = tape.read(|_| {
             blocks += 1;
