@@ -242,6 +242,12 @@ fn samples_that_are_not_numbers_become_silence_and_are_counted() {
     let (pcm, info) = decode_bytes(bytes).unwrap();
     assert_eq!(info.cleaned_samples, 3);
     assert!([10, 20, 30].iter().all(|at| pcm.samples()[*at] == 0.0));
+    let mut bytes = fixture("f32.wav");
+    for (at, value) in [(10, 1e30_f32), (20, -f32::MAX), (30, 32_768.0)] {
+        bytes[data + at * 4..data + at * 4 + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    let (pcm, info) = decode_bytes(bytes).unwrap();
+    assert_eq!((info.cleaned_samples, pcm.samples()[10], pcm.samples()[30]), (2, 0.0, 32_768.0));
 }
 
 #[test]

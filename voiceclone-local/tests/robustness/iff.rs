@@ -137,7 +137,7 @@ fn cafs() -> Vec<Case> {
             cases.push(Case::new(format!("CAF of {packets} packets in {size} bytes"), file));
         }
     }
-    for frames in [1 << 20, 1 << 30, u32::MAX] {
+    for frames in [(1 << 20) + 1, 1 << 30, u32::MAX] {
         for channels in [1, 2] {
             let ima = caf(&description(b"ima4", [0, 34 * channels, frames, channels, 0]), &[data]);
             cases.push(Case::new(format!("CAF with {frames} frames in a packet, {channels} channels"), ima));

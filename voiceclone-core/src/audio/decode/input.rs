@@ -18,7 +18,7 @@ pub(super) struct Input {
     bytes: Box<dyn ReadSeek>,
     len: u64,
     at: u64,
-    /// WebM is read forwards only, so that no table of contents in it can send the parser back and forth.
+    /// `WebM` is read forwards only, so that no table of contents in it can send the parser back and forth.
     seekable: bool,
     bounded: bool,
     /// Offsets of fields that read as [`UNKNOWN`].

@@ -186,7 +186,7 @@ impl Decoder {
     }
 
     fn accept(&mut self) -> Result<()> {
-        for sample in self.block.iter_mut().filter(|sample| !(sample.abs() <= LOUDEST)) {
+        for sample in self.block.iter_mut().filter(|sample| sample.is_nan() || sample.abs() > LOUDEST) {
             *sample = 0.0;
             self.info.cleaned_samples += 1;
         }
