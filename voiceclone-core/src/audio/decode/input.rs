@@ -1,28 +1,30 @@
-//! The bytes as the parser reads them: the file's own, except for WAV sizes that a recorder never came to write.
-//!
-//! A recorder writes zero as the sizes of the file and its data and the true ones when it stops. One that crashed left a
-//! good recording behind zeros, which the parser takes at their word. They are read as "unknown" instead.
+//! The bytes as the parser gets them: the file's own from where the container begins, but for a start that would mislead it.
 use std::io::{self, Read, Seek, SeekFrom};
 
 use symphonia::core::io::MediaSource;
 
-use super::allowance::Allowance;
+use super::{allowance::Allowance, flac, wav::Sizes};
 use crate::audio::{body::ReadSeek, format::Container};
 
-/// What the field holds when a writer knows that it does not know.
+/// What a size field holds when a writer knows that it does not know.
 const UNKNOWN: [u8; 4] = [0xFF; 4];
-/// Chunks before the data, in files of real recorders, are fewer than ten.
-const MAX_CHUNKS: usize = 100;
 
 pub(super) struct Input {
     bytes: Box<dyn ReadSeek>,
+    /// Length of the file.
     len: u64,
+    /// Where the container begins in it.
+    base: u64,
+    /// Where the next byte lies in it.
     at: u64,
     /// `WebM` is read forwards only, so that no table of contents in it can send the parser back and forth.
     seekable: bool,
+    /// Whether the parser is told the length.
     bounded: bool,
-    /// Offsets of fields that read as [`UNKNOWN`].
+    /// Offsets in the file of fields that read as [`UNKNOWN`].
     unknown: Vec<u64>,
+    /// Read before `bytes`, from their position on.
+    start: io::Cursor<Vec<u8>>,
     allowance: Allowance,
 }
 
@@ -31,56 +33,39 @@ impl Input {
     pub(super) fn new(
         mut bytes: Box<dyn ReadSeek>,
         len: u64,
-        container: Container,
-        offset: u64,
+        (container, offset): (Container, u64),
+        sizes: &Sizes,
         allowance: Allowance,
     ) -> io::Result<Self> {
-        let unknown = if container == Container::Wav { unset_sizes(&mut bytes, offset, len)? } else { Vec::new() };
-        bytes.seek(SeekFrom::Start(offset))?;
-        Ok(Self { bytes, len, at: offset, seekable: container != Container::Webm, bounded: true, unknown, allowance })
+        let replaced = if container == Container::Flac { flac::without_metadata(&mut bytes, offset)? } else { None };
+        let bounded = replaced.is_none();
+        let (start, at) = replaced.unwrap_or((Vec::new(), offset));
+        bytes.seek(SeekFrom::Start(at))?;
+        Ok(Self {
+            bytes,
+            len,
+            base: offset,
+            at,
+            seekable: bounded && container != Container::Webm,
+            bounded,
+            unknown: sizes.unset.clone(),
+            start: io::Cursor::new(start),
+            allowance,
+        })
     }
 
     /// The same bytes as a stream of unknown length.
-    pub(super) fn unbounded(self) -> Self {
-        Self { bounded: false, ..self }
-    }
-}
-
-/// Where the sizes are that were never written: a file size that ends before the data does, and a data size of zero at the
-/// end of what the file size covers, with more bytes after it.
-fn unset_sizes(bytes: &mut Box<dyn ReadSeek>, offset: u64, len: u64) -> io::Result<Vec<u64>> {
-    let mut unset = Vec::new();
-    let riff_end = offset + 8 + u64::from(field(bytes, offset + 4)?.unwrap_or_default().1);
-    let mut at = offset + 12;
-    for _ in 0..MAX_CHUNKS {
-        let Some((kind, size)) = field(bytes, at + 4)? else { break };
-        let start = at + 8;
-        if kind == *b"data" {
-            if riff_end < start + u64::from(size).min(len - start) || riff_end <= start {
-                unset.push(offset + 4);
-            }
-            if size == 0 && riff_end <= start {
-                unset.push(at + 4);
-            }
-            break;
-        }
-        at = start + u64::from(size) + u64::from(size % 2);
-    }
-    Ok(unset)
-}
-
-/// The size at an offset and the name before it; `None` past the end.
-fn field(bytes: &mut Box<dyn ReadSeek>, at: u64) -> io::Result<Option<([u8; 4], u32)>> {
-    let (mut kind, mut size) = ([0; 4], [0; 4]);
-    bytes.seek(SeekFrom::Start(at - 4))?;
-    match bytes.read_exact(&mut kind).and_then(|()| bytes.read_exact(&mut size)) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        read => read.map(|()| Some((kind, u32::from_le_bytes(size)))),
+    pub(super) fn forwards(self) -> Self {
+        Self { seekable: false, bounded: false, ..self }
     }
 }
 
 impl Read for Input {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let first = self.start.read(into)?;
+        if first > 0 {
+            return Ok(first);
+        }
         let n = self.bytes.read(into)?;
         self.allowance.spend(n)?;
         for field in &self.unknown {
@@ -96,10 +81,16 @@ impl Read for Input {
     }
 }
 
+/// Positions are those in the container: tags may lie before it.
 impl Seek for Input {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let to = match to {
+            SeekFrom::Start(at) => SeekFrom::Start(self.base.saturating_add(at)),
+            other => other,
+        };
         self.at = self.bytes.seek(to)?;
-        Ok(self.at)
+        let before = || io::Error::new(io::ErrorKind::InvalidInput, "a place before the start");
+        self.at.checked_sub(self.base).ok_or_else(before)
     }
 }
 
@@ -109,6 +100,6 @@ impl MediaSource for Input {
     }
 
     fn byte_len(&self) -> Option<u64> {
-        self.bounded.then_some(self.len)
+        self.bounded.then_some(self.len.saturating_sub(self.base))
     }
 }

@@ -1,13 +1,21 @@
 //! Untrusted bytes to samples, packet by packet, with every claim of a header checked against what is really there.
 //!
 //! Blocking: run it on a blocking thread. Whether the sound is any good is not asked here.
+mod aac;
 mod allowance;
+mod extent;
+mod flac;
+mod frames;
 mod input;
 mod limits;
 mod mp4;
+mod mp4_timing;
 mod opus;
 mod source;
+mod span;
 mod vorbis;
+mod wav;
+mod webm;
 
 use std::time::{Duration, Instant};
 
@@ -29,7 +37,6 @@ const TRIAL_PACKETS: u64 = 200;
 const MAX_BARREN: u64 = 10_000;
 /// So many packets in a row of another rate or channel count are another recording, not damage.
 const MAX_ODD: u64 = 8;
-
 /// Louder samples, 120 dB over full scale, are damage: their squares would leave the range of a number.
 const LOUDEST: f32 = 1e6;
 
@@ -43,8 +50,8 @@ pub struct ClipInfo {
     pub frames: u64,
     /// How long they play.
     pub duration: Duration,
-    /// The data stopped in the middle of something. Also true of complete recordings whose recorder did not know their
-    /// length when it wrote the header (`WebM` from a browser, WAV through a pipe).
+    /// The data stopped in the middle of something. A recording whose recorder did not know its length when it wrote the
+    /// header (`WebM` from a browser, WAV through a pipe) is whole if it ends where a block or a frame ends.
     pub truncated: bool,
     /// Packets that could not be decoded and are missing from the sound.
     pub damaged_packets: u64,

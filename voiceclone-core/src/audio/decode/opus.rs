@@ -1,7 +1,6 @@
 //! Opus packets to samples: the codec that browsers record in and the parser library lacks.
 //!
-//! Always decoded at 48 kHz, the rate of its timestamps. Removes the encoder's run-in itself, because of the three containers
-//! only Ogg's parser does.
+//! Always decoded at 48 kHz, the rate of its timestamps. Says how long the encoder's run-in is and leaves it in.
 use opus_pure::{MAX_PACKET_SAMPLES, OpusDecoder};
 
 use crate::audio::format::Container;
@@ -11,7 +10,7 @@ pub(super) const OPUS_RATE: u32 = 48_000;
 pub(super) struct Opus {
     decoder: OpusDecoder,
     channels: usize,
-    skip: usize,
+    run_in: u16,
 }
 
 impl Opus {
@@ -29,28 +28,27 @@ impl Opus {
         }
         let mut decoder = OpusDecoder::new(48_000, channels).ok()?;
         decoder.gain_q8 = i32::from(read([gain_a, gain_b]).cast_signed());
-        Some(Self { decoder, channels, skip: usize::from(read([skip_a, skip_b])) })
+        Some(Self { decoder, channels, run_in: read([skip_a, skip_b]) })
     }
 
     pub(super) fn channels(&self) -> usize {
         self.channels
     }
 
-    /// Decodes one packet without its last `trim_end` frames; `false` if it is damaged.
-    pub(super) fn decode(&mut self, packet: &[u8], trim_end: usize, out: &mut Vec<f32>) -> bool {
+    /// Frames at the start that were never recorded.
+    pub(super) fn run_in(&self) -> u64 {
+        u64::from(self.run_in)
+    }
+
+    /// Decodes one packet; `false` if it is damaged.
+    pub(super) fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> bool {
         // To the codec an empty packet means a lost one, for which it would invent sound.
         if packet.is_empty() {
             return false;
         }
         out.resize(MAX_PACKET_SAMPLES * self.channels, 0.0);
-        let Ok(frames) = self.decoder.decode(packet, MAX_PACKET_SAMPLES, out) else {
-            out.clear();
-            return false;
-        };
-        out.truncate(frames.saturating_sub(trim_end) * self.channels);
-        let skipped = self.skip.min(frames);
-        self.skip -= skipped;
-        out.drain(..(skipped * self.channels).min(out.len()));
-        true
+        let decoded = self.decoder.decode(packet, MAX_PACKET_SAMPLES, out);
+        out.truncate(decoded.as_ref().map_or(0, |frames| frames * self.channels));
+        decoded.is_ok()
     }
 }

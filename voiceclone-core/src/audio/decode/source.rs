@@ -1,7 +1,7 @@
 //! The parser and the codec behind guards: one packet at a time, a panic of theirs is an error of ours.
 //!
-//! The reader is chosen by [`sniff`](super::super::sniff) and never guessed by the library. This module knows symphonia
-//! and nothing of limits.
+//! The reader is chosen by [`sniff`](super::super::sniff) and never guessed by the library. What the library does not tell
+//! of a container comes from [`Extent`]. This module knows symphonia and nothing of limits.
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -9,6 +9,7 @@ use std::{
 
 use symphonia::{
     core::{
+        audio::Channels,
         codecs::{
             CodecParameters,
             audio::{AudioCodecId, AudioDecoder, AudioDecoderOptions, well_known as id},
@@ -17,15 +18,19 @@ use symphonia::{
         formats::{FormatOptions, FormatReader, Track},
         io::{MediaSourceStream, MediaSourceStreamOptions},
         packet::Packet,
+        units::Timestamp,
     },
     default::{formats as readers, get_codecs},
 };
 
 use super::{
+    aac,
     allowance::{Allowance, MAX_HEAD},
+    extent::Extent,
     input::Input,
     mp4,
     opus::{OPUS_RATE, Opus},
+    span::Span,
     vorbis,
 };
 use crate::{
@@ -37,7 +42,7 @@ use crate::{
 /// Encoded packets larger than this are damage: the largest real one, a second of 192 kHz 8-channel PCM, is smaller.
 const MAX_PACKET: usize = 8 << 20;
 /// Frames that a header may announce for one packet, for which the codec makes room at once. The largest real number is 65 536.
-const MAX_PACKET_FRAMES: u64 = 1 << 20;
+const MAX_PACKET_FRAMES: u64 = 131_072;
 
 /// What one step brought.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,14 +62,30 @@ pub(super) enum Step {
 /// An open container and the decoder of its first audio track.
 pub(super) struct Source {
     container: Container,
-    codec: Codec,
-    track: u32,
     reader: Box<dyn FormatReader>,
+    track: Picked,
+    extent: Extent,
+    /// Packets read of the track.
+    packets: u64,
+    /// Timestamp of the next packet, in containers that count frames.
+    expected: Option<Timestamp>,
+    /// A packet after a gap that was reported first.
+    waiting: Option<Packet>,
+}
+
+/// A track that can be decoded.
+struct Picked {
+    id: u32,
+    codec: Codec,
     engine: Engine,
+    span: Span,
+    /// Frames of the whole track, where the container counts them.
+    frames: Option<u64>,
 }
 
 enum Engine {
     Library(Box<dyn AudioDecoder>),
+    Aac(Box<dyn AudioDecoder>, aac::Unannounced),
     Opus(Box<Opus>),
 }
 
@@ -84,16 +105,18 @@ impl Source {
                 return Err(AudioError::NoIndex.into());
             }
         }
+        let extent = Extent::survey(&mut bytes, container, offset, body.len()).map_err(spool_failed)?;
         let input = |bytes, allowance: &Allowance| {
-            Input::new(bytes, body.len(), container, offset, allowance.clone()).map_err(spool_failed)
+            let place = (container, offset);
+            Input::new(bytes, body.len(), place, &extent.sizes, allowance.clone()).map_err(spool_failed)
         };
         let mut allowance = Allowance::default();
         let first = input(bytes, &allowance)?;
         let mut opened = guarded(container, || open_reader(container, first))?;
-        if opened.is_err() && container == Container::Webm && !allowance.is_spent() {
-            // A cut WebM file says it is longer than it is; read as a live stream, it gives what is there.
+        if opened.is_err() && reads_as_stream(container) && !allowance.is_spent() {
+            // A cut file says it is longer than it is; read as a live stream, it gives what is there.
             allowance = Allowance::default();
-            let again = input(body.reader()?, &allowance)?.unbounded();
+            let again = input(body.reader()?, &allowance)?.forwards();
             opened = guarded(container, || open_reader(container, again))?;
         }
         if allowance.is_spent() {
@@ -104,63 +127,122 @@ impl Source {
             unreadable(container, fault, || AudioError::Headers { container: container_name(container) })
         })?;
         let entries = survey.map(|survey| survey.entries).unwrap_or_default();
-        let (track, codec, engine) = pick_track(container, &*reader, &entries)?;
-        Ok(Self { container, codec, track, reader, engine })
+        let track = pick_track(container, &*reader, &entries, &extent)?;
+        Ok(Self { container, reader, track, extent, packets: 0, expected: None, waiting: None })
     }
 
     /// How the samples are encoded.
     pub(super) fn codec(&self) -> Codec {
-        self.codec
+        self.track.codec
     }
 
     /// Reads and decodes one packet; samples are put into `out`, interleaved.
     pub(super) fn step(&mut self, out: &mut Vec<f32>) -> Result<Step> {
         out.clear();
-        let packet = match guarded(self.container, || self.reader.next_packet())? {
-            Ok(Some(packet)) if packet.track_id == self.track => packet,
-            Ok(Some(_)) => return Ok(Step::Empty),
-            Ok(None) => return Ok(Step::End { cut: false }),
-            Err(Fault::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Ok(Step::End { cut: true });
-            }
-            Err(Fault::IoError(error)) if error.raw_os_error().is_some() => return Err(spool_failed(error)),
-            Err(Fault::ResetRequired) => return self.restart(),
-            Err(_) => return Ok(Step::Damaged),
+        let packet = match self.next_packet()? {
+            Ok(packet) => packet,
+            Err(step) => return Ok(step),
         };
+        let number = self.packets;
+        self.packets += 1;
         if packet.data.len() > MAX_PACKET {
             return Ok(Step::Damaged);
         }
-        let shape = guarded(self.container, || self.engine.decode(self.container, &packet, out))?;
-        Ok(match shape {
-            Some(_) if out.is_empty() => Step::Empty,
-            Some((rate, channels)) => Step::Block { rate, channels },
-            None => Step::Damaged,
-        })
+        if let Engine::Aac(_, look) = &mut self.track.engine
+            && let Some(codec) = look.look(&packet.data)
+        {
+            return Err(AudioError::Codec { container: container_name(self.container), codec: codec.to_owned() }.into());
+        }
+        let shape = guarded(self.container, || self.track.engine.decode(&packet, out))?;
+        let Some((rate, channels)) = shape else {
+            self.track.span.lost();
+            return Ok(Step::Damaged);
+        };
+        self.trim(&packet, number, rate, channels, out);
+        Ok(if out.is_empty() { Step::Empty } else { Step::Block { rate, channels } })
+    }
+
+    /// The next packet of the track, or what came instead.
+    fn next_packet(&mut self) -> Result<std::result::Result<Packet, Step>> {
+        if let Some(packet) = self.waiting.take() {
+            return Ok(Ok(packet));
+        }
+        let packet = match guarded(self.container, || self.reader.next_packet())? {
+            Ok(Some(packet)) if packet.track_id == self.track.id => packet,
+            Ok(Some(_)) => return Ok(Err(Step::Empty)),
+            Ok(None) => return Ok(Err(self.end(false))),
+            Err(Fault::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Ok(Err(self.end(true)));
+            }
+            Err(Fault::IoError(error)) if error.raw_os_error().is_some() => return Err(spool_failed(error)),
+            Err(Fault::ResetRequired) => return self.restart().map(Err),
+            Err(_) => return Ok(Err(Step::Damaged)),
+        };
+        if self.follows(&packet) {
+            return Ok(Ok(packet));
+        }
+        self.waiting = Some(packet);
+        Ok(Err(Step::Damaged))
+    }
+
+    /// Whether nothing is missing before a packet. FLAC and Ogg count frames, and their parsers pass over damaged ones.
+    fn follows(&mut self, packet: &Packet) -> bool {
+        if !matches!(self.container, Container::Flac | Container::Ogg) {
+            return true;
+        }
+        let expected = std::mem::replace(&mut self.expected, packet.pts.checked_add(packet.block_dur()));
+        expected.is_none_or(|expected| packet.pts <= expected)
+    }
+
+    /// Damage that only a look at the whole file found is reported before the end.
+    fn end(&mut self, unexpected: bool) -> Step {
+        if self.extent.gaps > 0 {
+            self.extent.gaps -= 1;
+            return Step::Damaged;
+        }
+        let decoded = self.expected.and_then(|end| u64::try_from(end.get()).ok());
+        let short = self.container == Container::Flac
+            && self.track.frames.zip(decoded).is_some_and(|(frames, decoded)| decoded < frames);
+        Step::End { cut: self.extent.cut.unwrap_or(unexpected) || short }
     }
 
     fn restart(&mut self) -> Result<Step> {
-        (self.track, self.codec, self.engine) = pick_track(self.container, &*self.reader, &[])?;
+        self.track = pick_track(self.container, &*self.reader, &[], &self.extent)?;
+        self.expected = None;
         Ok(Step::Restarted)
+    }
+
+    /// Removes what was never recorded.
+    fn trim(&mut self, packet: &Packet, number: u64, rate: u32, channels: usize, out: &mut Vec<f32>) {
+        let (start, end) = match (self.container, self.track.codec) {
+            // The library's own decoders do this themselves.
+            (Container::Ogg, Codec::Opus) => (0, usize::try_from(packet.trim_end.get()).unwrap_or(usize::MAX)),
+            (Container::Webm, _) => self.extent.padding(packet.track_id, number, rate),
+            _ => (0, 0),
+        };
+        self.track.span.apply(out, channels);
+        out.truncate(out.len().saturating_sub(end.saturating_mul(channels)));
+        out.drain(..start.saturating_mul(channels).min(out.len()));
     }
 }
 
 impl Engine {
     /// Samples of one packet into `out`, with their rate and channel count; `None` if it is damaged.
-    fn decode(&mut self, container: Container, packet: &Packet, out: &mut Vec<f32>) -> Option<(u32, usize)> {
+    fn decode(&mut self, packet: &Packet, out: &mut Vec<f32>) -> Option<(u32, usize)> {
         match self {
-            Self::Library(decoder) => {
+            Self::Library(decoder) | Self::Aac(decoder, _) => {
                 let buffer = decoder.decode(packet).ok()?;
                 buffer.copy_to_vec_interleaved(out);
                 Some((buffer.spec().rate(), buffer.spec().channels().count()))
             }
-            Self::Opus(opus) => {
-                // Only Ogg says how much of the last packet is padding, in frames.
-                let padding = if container == Container::Ogg { packet.trim_end.get() } else { 0 };
-                let sound = opus.decode(&packet.data, usize::try_from(padding).unwrap_or(usize::MAX), out);
-                sound.then_some((OPUS_RATE, opus.channels()))
-            }
+            Self::Opus(opus) => opus.decode(&packet.data, out).then_some((OPUS_RATE, opus.channels())),
         }
     }
+}
+
+/// Containers whose parsers give up on a length that is not there, but not on none.
+const fn reads_as_stream(container: Container) -> bool {
+    matches!(container, Container::Webm | Container::Aiff | Container::Caf)
 }
 
 /// Runs foreign code; a panic in it ends with an error, and the caller drops what it worked on.
@@ -194,13 +276,11 @@ fn open_reader(container: Container, input: Input) -> Outcome<Box<dyn FormatRead
     })
 }
 
-type Picked = (u32, Codec, Engine);
-
 /// The first audio track that can be decoded, or the best reason why there is none.
-fn pick_track(container: Container, reader: &dyn FormatReader, entries: &[[u8; 4]]) -> Result<Picked> {
+fn pick_track(container: Container, reader: &dyn FormatReader, entries: &[[u8; 4]], extent: &Extent) -> Result<Picked> {
     let mut refused = None;
     for track in reader.tracks() {
-        match open_track(container, track) {
+        match open_track(container, track, extent) {
             Ok(Some(picked)) => return Ok(picked),
             Ok(None) => {}
             Err(error) => refused = refused.or(Some(error)),
@@ -213,31 +293,49 @@ fn pick_track(container: Container, reader: &dyn FormatReader, entries: &[[u8; 4
     }))
 }
 
-fn open_track(container: Container, track: &Track) -> Result<Option<Picked>> {
+fn open_track(container: Container, track: &Track, extent: &Extent) -> Result<Option<Picked>> {
     let Some(CodecParameters::Audio(parameters)) = &track.codec_params else { return Ok(None) };
     let name = container_name(container);
     let refused = |codec: String| AudioError::Codec { container: name, codec };
     let codec = codec_of(parameters.codec).map_err(|codec| refused(codec.to_owned()))?;
-    let headers = parameters.extra_data.as_deref().unwrap_or_default();
+    let picked = |engine, span| Picked { id: track.id, codec, engine, span, frames: track.num_frames };
+    let config = parameters.extra_data.as_deref();
     let hostile = parameters.max_frames_per_packet.is_some_and(|frames| frames > MAX_PACKET_FRAMES)
-        || codec == Codec::Vorbis && vorbis::asks_too_much(headers);
+        || codec == Codec::Vorbis && vorbis::asks_too_much(config.unwrap_or_default());
     if hostile {
         return Err(AudioError::Bomb { container: name }.into());
     }
     if codec == Codec::Opus {
-        let opus =
-            Opus::new(headers, container).ok_or_else(|| refused("Opus with more than two channels".to_owned()))?;
-        return Ok(Some((track.id, codec, Engine::Opus(Box::new(opus)))));
+        let opus = Opus::new(config.unwrap_or_default(), container)
+            .ok_or_else(|| refused("Opus with more than two channels".to_owned()))?;
+        let span = extent.span(track, OPUS_RATE).unwrap_or_else(|| Span::from_frame(opus.run_in()));
+        return Ok(Some(picked(Engine::Opus(Box::new(opus)), span)));
     }
-    let made = guarded(container, || get_codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default()))?;
+    if codec == Codec::Aac
+        && let Some(found) = unplayable_aac(config, parameters.channels.as_ref().map(Channels::count))
+    {
+        return Err(refused(found).into());
+    }
+    let span = extent.span(track, parameters.sample_rate.unwrap_or(0)).unwrap_or_default();
+    // An MP3 without a LAME tag has its length guessed from its bit rate, which is no reason to cut it.
+    let options = AudioDecoderOptions::default().gapless(codec != Codec::Mp3);
+    let made = guarded(container, || get_codecs().make_audio_decoder(parameters, &options))?;
     let decoder = made.map_err(|fault| {
-        unreadable(container, fault, || match codec {
-            // "aac too complex" is all the library says about both.
-            Codec::Aac => refused("HE-AAC or AAC of more than two channels".to_owned()),
-            _ => AudioError::Headers { container: name },
-        })
+        unreadable(container, fault, || AudioError::Headers { container: container_name(container) })
     })?;
-    Ok(Some((track.id, codec, Engine::Library(decoder))))
+    let engine = match codec {
+        Codec::Aac => Engine::Aac(decoder, aac::Unannounced::default()),
+        _ => Engine::Library(decoder),
+    };
+    Ok(Some(picked(engine, span)))
+}
+
+/// The name of AAC that is not decoded.
+fn unplayable_aac(config: Option<&[u8]>, channels: Option<usize>) -> Option<String> {
+    config.and_then(aac::announced).or_else(|| {
+        let channels = channels.filter(|channels| *channels > 2)?;
+        Some(aac::surround(u32::try_from(channels).unwrap_or(u32::MAX)))
+    })
 }
 
 /// Our name of a codec, or the name of one that is not decoded.
