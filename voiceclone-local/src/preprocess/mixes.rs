@@ -16,10 +16,10 @@ pub(super) const RATE: u32 = 16_000;
 const WINDOW: usize = 512;
 
 /// The readings and the windows of 32 ms in which somebody speaks.
-const READINGS: [(&str, &[Range<usize>]); 3] = [
-    ("librivox_sense_01.wav", &[11..215]),
-    ("librivox_sense_02.wav", &[8..33, 36..89]),
-    ("librivox_sense_03.wav", &[9..94]),
+const READINGS: [(&str, [Range<usize>; 2]); 3] = [
+    ("librivox_sense_01.wav", [11..215, 0..0]),
+    ("librivox_sense_02.wav", [8..33, 36..89]),
+    ("librivox_sense_03.wav", [9..94, 0..0]),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,7 +57,7 @@ impl Dice {
     }
 
     fn pick(&mut self, range: Range<usize>) -> usize {
-        range.start + ((self.next() + 1.0) / 2.0 * (range.len() - 1) as f64).round() as usize
+        range.start + (f64::midpoint(self.next(), 1.0) * (range.len() - 1) as f64).round() as usize
     }
 }
 
@@ -96,7 +96,7 @@ fn readings(variant: usize) -> (Vec<f32>, Vec<bool>) {
     };
     pause(&mut samples, &mut windows, 20..90);
     for n in 0..READINGS.len() {
-        let (file, spoken) = READINGS[(n + variant) % READINGS.len()];
+        let (file, spoken) = &READINGS[(n + variant) % READINGS.len()];
         let reading = testing::recording(file).0;
         let whole = reading.len() / WINDOW;
         samples.extend_from_slice(&reading[..whole * WINDOW]);

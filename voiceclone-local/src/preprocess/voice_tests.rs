@@ -1,5 +1,4 @@
 //! How well voices are found in noise.
-#![expect(clippy::cast_precision_loss, reason = "counts of frames")]
 use std::ops::Range;
 
 use super::{
