@@ -96,7 +96,7 @@ impl Track {
                 b"tkhd" => track.id = track_id(body).unwrap_or(0),
                 b"edts" => track.edits = inside(body, *b"elst").map(edit_list).unwrap_or_default(),
                 b"mdia" => {
-                    (track.scale, track.length) = inside(body, *b"mdhd").and_then(time_header).unwrap_or_default()
+                    (track.scale, track.length) = inside(body, *b"mdhd").and_then(time_header).unwrap_or_default();
                 }
                 _ => {}
             }
@@ -167,7 +167,7 @@ fn boxes(mut rest: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
     })
 }
 
-fn inside<'a>(body: &'a [u8], wanted: [u8; 4]) -> Option<&'a [u8]> {
+fn inside(body: &[u8], wanted: [u8; 4]) -> Option<&[u8]> {
     boxes(body).find_map(|(kind, body)| (*kind == wanted).then_some(body))
 }
 
