@@ -92,6 +92,7 @@ impl Chain {
     }
 
     /// The chain of ours that does the same job: with or without noise reduction.
+    #[must_use]
     pub fn counterpart(self) -> Self {
         match self {
             Self::Ours | Self::FfmpegTwoPass | Self::Librosa | Self::Sox => Self::Ours,

@@ -165,11 +165,11 @@ impl Inputs {
         let mix = format!(
             "[2]volume={hum}[hum];[0][1][hum]amix=inputs=3:normalize=0:duration=first,pan=stereo|c0=c0|c1=0.8*c0"
         );
-        let seconds_ = seconds.to_string();
+        let length = seconds.to_string();
         self.made(&format!("{stem}-{seconds}.wav"), |to| {
             let voice = ["-stream_loop", "-1", "-i", text(&reel)?];
             let others = ["-f", "lavfi", "-i", &noise, "-f", "lavfi", "-i", "sine=frequency=50:sample_rate=44100"];
-            let end = ["-filter_complex", &mix, "-t", &seconds_, "-c:a", "pcm_s16le", to];
+            let end = ["-filter_complex", &mix, "-t", &length, "-c:a", "pcm_s16le", to];
             ffmpeg([&voice[..], &others, &end].concat())
         })
     }
@@ -207,17 +207,16 @@ impl Input {
 /// Speed and pitch together, as a tape would: it costs nothing and makes the stretches differ.
 fn reel_filter() -> String {
     let count = REEL.len();
-    let names: String = (0..count).map(|i| format!("[in{i}]")).collect();
-    let mut filter = format!("[0]asplit={count}{names}");
+    let labels = |of: &str| (0..count).map(|i| format!("[{of}{i}]")).collect::<Vec<_>>().concat();
+    let mut steps = vec![format!("[0]asplit={count}{}", labels("cut"))];
     for (i, ((from, to), speed, pause)) in REEL.iter().enumerate() {
         let rate = 16_000.0 * speed;
-        filter += &format!(
-            ";[in{i}]atrim={from}:{to},asetpts=N/SR/TB,afade=d=0.01,asetrate={rate:.0},aresample=44100,apad=pad_dur={pause}[s{i}]"
-        );
+        let cut = format!("[cut{i}]atrim={from}:{to},asetpts=N/SR/TB,afade=d=0.01");
+        steps.push(format!("{cut},asetrate={rate:.0},aresample=44100,apad=pad_dur={pause}[said{i}]"));
     }
-    let names: String = (0..count).map(|i| format!("[s{i}]")).collect();
-    let milliseconds = LEAD * 1000.0;
-    filter + &format!(";{names}concat=n={count}:v=0:a=1,adelay={milliseconds:.0},apad[reel]")
+    let lead = LEAD * 1000.0;
+    steps.push(format!("{}concat=n={count}:v=0:a=1,adelay={lead:.0},apad[reel]", labels("said")));
+    steps.join(";")
 }
 
 fn ffmpeg<'a>(arguments: impl AsRef<[&'a str]>) -> Result<()> {
