@@ -90,6 +90,7 @@ mod tests {
     }
 
     #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "the task ends within the test")]
     async fn work_of_a_dropped_future_is_told_to_stop_and_gives_its_place_back() {
         let pool = Pool::of(NonZeroUsize::MIN);
         let (started, wait) = tokio::sync::oneshot::channel();

@@ -114,7 +114,9 @@ impl Track {
         for (length, start) in played {
             if scale == 0 || keep.last().is_some_and(|last| last.end > frames(start)) {
                 keep.truncate(1);
-                keep.iter_mut().for_each(|first| first.end = u64::MAX);
+                if let Some(first) = keep.first_mut() {
+                    first.end = u64::MAX;
+                }
                 break;
             }
             let tick = scale.checked_div(u64::from(movie_scale)).unwrap_or(0) + 1;
@@ -236,8 +238,8 @@ mod tests {
     fn movie(edits: &[[u32; 3]], length: u32, more: &[u8]) -> Vec<u8> {
         let list = [&[0, u32::try_from(edits.len()).unwrap()][..], edits.as_flattened()].concat();
         let edts = boxed(*b"edts", &boxed(*b"elst", &words(&list)));
-        let mdia = boxed(*b"mdia", &boxed(*b"mdhd", &words(&[0, 0, 0, 44_100, length, 0])));
-        let trak = boxed(*b"trak", &[boxed(*b"tkhd", &words(&[0, 0, 0, 7, 0, 0])), edts, mdia].concat());
+        let media = boxed(*b"mdia", &boxed(*b"mdhd", &words(&[0, 0, 0, 44_100, length, 0])));
+        let trak = boxed(*b"trak", &[boxed(*b"tkhd", &words(&[0, 0, 0, 7, 0, 0])), edts, media].concat());
         boxed(*b"moov", &[boxed(*b"mvhd", &words(&[0, 0, 0, 1000, 0])), trak, more.to_vec()].concat())
     }
 

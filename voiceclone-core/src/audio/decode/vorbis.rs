@@ -129,7 +129,9 @@ mod tests {
     fn packed(fields: &[(u32, u32)]) -> Vec<u8> {
         let bits: Vec<u8> = fields
             .iter()
-            .flat_map(|(value, width)| (0..*width).map(move |bit| u8::from(value.checked_shr(bit).unwrap_or(0) & 1 == 1)))
+            .flat_map(|(value, width)| {
+                (0..*width).map(move |bit| u8::from(value.checked_shr(bit).unwrap_or(0) & 1 == 1))
+            })
             .collect();
         bits.chunks(8).map(|byte| byte.iter().enumerate().fold(0, |sum, (place, bit)| sum | (bit << place))).collect()
     }

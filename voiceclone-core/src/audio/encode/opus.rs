@@ -152,7 +152,7 @@ mod tests {
         let mut spool = Spool::default();
         let mut opus = OpusEncoder::begin(&mut spool, format).unwrap();
         for second in 0..20_u8 {
-            opus.write(&mut spool, &[f32::from(second) / 20.0; 8_001]).unwrap();
+            opus.write(&mut spool, &vec![f32::from(second) / 20.0; 8_001]).unwrap();
             assert_eq!(opus.pages.get_ref().map(Vec::len), Some(0));
             assert!(opus.waiting.capacity() <= 320, "{}", opus.waiting.capacity());
         }
