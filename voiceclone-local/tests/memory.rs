@@ -1,7 +1,7 @@
 //! What ten minutes cost in memory: the most that the process ever held, by the kernel's own count. A peak never sinks, so the
 //! measurement runs in a process of its own.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "functions that tests share fail as tests do")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "functions that tests share fail as tests do")]
 use std::{fs, path::Path, process::Command};
 
 use voiceclone_core::{

@@ -127,8 +127,15 @@ impl Mix {
     /// Mixes whole frames into `mono`, which is overwritten.
     pub(super) fn apply(&self, interleaved: &[f32], mono: &mut Vec<f32>) {
         mono.clear();
-        let mix = |frame: &[f32]| frame.iter().zip(&self.weights).map(|(s, w)| s * w).sum::<f32>();
-        mono.extend(interleaved.chunks_exact(self.weights.len()).map(mix));
+        match self.weights.as_slice() {
+            [only] => mono.extend(interleaved.iter().map(|s| s * only)),
+            // Nearly every recording has one channel or two, and two in this form are mixed several at a time.
+            [left, right] => mono.extend(interleaved.as_chunks().0.iter().map(|[l, r]| l * left + r * right)),
+            weights => {
+                let mix = |frame: &[f32]| frame.iter().zip(weights).map(|(s, w)| s * w).sum::<f32>();
+                mono.extend(interleaved.chunks_exact(weights.len()).map(mix));
+            }
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::blocking::Cancel;
 pub(super) struct Levelling {
     /// Most trials.
     pub(super) rounds: u8,
-    /// Good enough, LU.
+    /// A correction that needs no further trial, LU.
     pub(super) tolerance_lu: f64,
     /// Most amplification, dB: a recording that needs more is mostly noise.
     pub(super) max_gain_db: f64,
@@ -31,7 +31,7 @@ impl Default for Levelling {
     fn default() -> Self {
         Self {
             rounds: 5,
-            tolerance_lu: 0.1,
+            tolerance_lu: 0.3,
             max_gain_db: 60.0,
             max_makeup_db: 6.0,
             margin_db: 0.05,
@@ -74,11 +74,15 @@ impl Levelling {
             let after = self.measure(clip, rate, level, cancel)?;
             let (missing, over) = (target_lufs - after.loudness, after.true_peak - peak_dbtp);
             let gain_db = (level.gain_db + missing).min(first + self.max_makeup_db);
-            let stuck = missing.abs() <= self.tolerance_lu || (gain_db - level.gain_db).abs() < 0.01;
-            if !missing.is_finite() || (stuck && over <= 0.0) {
+            if !missing.is_finite() {
                 break;
             }
+            let as_loud_as_it_gets = (gain_db - level.gain_db).abs() < 0.01;
             level = Level { gain_db, ceiling_db: level.ceiling_db - over.max(0.0) };
+            // Of a small correction the limiter takes little, so the next trial would only confirm it.
+            if over <= 0.0 && (missing.abs() <= self.tolerance_lu || as_loud_as_it_gets) {
+                break;
+            }
         }
         Ok(level)
     }

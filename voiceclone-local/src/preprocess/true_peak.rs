@@ -35,7 +35,13 @@ pub(super) fn peak_of(window: &[f32; WINDOW]) -> f32 {
 
 /// A bound on every interpolated value of `samples`: cheap, and mostly enough.
 pub(super) fn bound(samples: &[f32]) -> f32 {
-    samples.iter().fold(0.0_f32, |peak, s| peak.max(s.abs())) * *OVERSHOOT
+    // In lanes, because a maximum over one sample after the other cannot be vectorised.
+    let (groups, rest) = samples.as_chunks::<8>();
+    let mut lanes = [0.0_f32; 8];
+    for group in groups {
+        lanes.iter_mut().zip(group).for_each(|(lane, sample)| *lane = lane.max(sample.abs()));
+    }
+    lanes.iter().chain(rest).fold(0.0_f32, |peak, sample| peak.max(sample.abs())) * *OVERSHOOT
 }
 
 /// The true peak of a signal that arrives in blocks.

@@ -239,8 +239,8 @@ mod tests {
         let list = [&[0, u32::try_from(edits.len()).unwrap()][..], edits.as_flattened()].concat();
         let edts = boxed(*b"edts", &boxed(*b"elst", &words(&list)));
         let media = boxed(*b"mdia", &boxed(*b"mdhd", &words(&[0, 0, 0, 44_100, length, 0])));
-        let trak = boxed(*b"trak", &[boxed(*b"tkhd", &words(&[0, 0, 0, 7, 0, 0])), edts, media].concat());
-        boxed(*b"moov", &[boxed(*b"mvhd", &words(&[0, 0, 0, 1000, 0])), trak, more.to_vec()].concat())
+        let track = boxed(*b"trak", &[boxed(*b"tkhd", &words(&[0, 0, 0, 7, 0, 0])), edts, media].concat());
+        boxed(*b"moov", &[boxed(*b"mvhd", &words(&[0, 0, 0, 1000, 0])), track, more.to_vec()].concat())
     }
 
     fn span(file: &[u8], rate: u32) -> Option<Span> {
