@@ -1,12 +1,12 @@
 //! One preparation in a process of its own, so that its CPU time and its memory can be taken from outside like a peer's.
 //!
 //! It does what the engine does with an upload, and nothing else: no store, no job, no consent.
-use std::{fs::File, io, path::PathBuf, process::ExitCode};
+use std::{fs::File, io, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use voiceclone_core::{
     Error, Result,
-    audio::{AudioBody, RawAudio},
+    audio::{AudioBody, DecodeLimits, RawAudio},
     domain::{ClipProfile, NoiseReduction},
     preprocess::Preprocessor as _,
 };
@@ -43,7 +43,7 @@ fn run(job: Job) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.map_err(|e| Error::unexpected("there is no runtime").with_source(e))?;
     runtime.block_on(async {
-        let local = LocalPreprocessor::new();
+        let local = LocalPreprocessor::new().with_limits(limits());
         match job {
             Job::Inspect { input } => {
                 let report = local.inspect(RawAudio::new(AudioBody::from_file(input)?)).await?;
@@ -71,4 +71,9 @@ fn run(job: Job) -> Result<()> {
             }
         }
     })
+}
+
+/// Wide enough for ten minutes of 44.1 kHz stereo WAV, and for the padding that AAC and Opus add to ten minutes.
+fn limits() -> DecodeLimits {
+    DecodeLimits::default().max_bytes(200_000_000).max_duration(Duration::from_mins(11))
 }
