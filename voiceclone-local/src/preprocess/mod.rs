@@ -2,6 +2,19 @@
 //!
 //! Each stage is a file with a struct of its parameters; `chain` puts them in order. A new stage is a new file, one line of
 //! the chain and one line of its fingerprint.
+//!
+//! | stage | what it does, with its default |
+//! | --- | --- |
+//! | decode | every kind of [`ACCEPTED_AUDIO`](voiceclone_core::audio::ACCEPTED_AUDIO) within [`DecodeLimits`], once, onto temporary storage |
+//! | downmix | the mean of the channels that carry sound; a dead one is left out, a reversed one turned |
+//! | DC | what lies below 5 Hz goes |
+//! | measure | everything of the [`QualityReport`], judged by the [`QualityPolicy`]; voices by Silero VAD |
+//! | cut | silence around the speech, the middle of long pauses, all but the cleanest stretch where only so much is of use |
+//! | high-pass | what lies below 70 Hz goes, in recordings with under 45 dB of voice over noise |
+//! | denoise | RNNoise: not at all from 45 dB on, wholly under 25 dB, in between a mix |
+//! | resample | to the profile's rate, or the recording's own up to 48 kHz |
+//! | level | to the profile's loudness, under its true peak by a limiter with look-ahead |
+//! | encode | WAV or FLAC of 16 bits |
 mod bandwidth;
 mod chain;
 mod clipping;
