@@ -1,5 +1,5 @@
 //! Ogg Opus that we write, read back by our decoder and by a reader that is not ours (`lofty`).
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "counts of samples, and samples")]
 use std::{io::Cursor, io::Read as _, path::Path, time::Duration};
 

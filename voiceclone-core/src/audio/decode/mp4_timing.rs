@@ -237,9 +237,9 @@ mod tests {
 
     fn movie(edits: &[[u32; 3]], length: u32, more: &[u8]) -> Vec<u8> {
         let list = [&[0, u32::try_from(edits.len()).unwrap()][..], edits.as_flattened()].concat();
-        let edts = boxed(*b"edts", &boxed(*b"elst", &words(&list)));
-        let media = boxed(*b"mdia", &boxed(*b"mdhd", &words(&[0, 0, 0, 44_100, length, 0])));
-        let track = boxed(*b"trak", &[boxed(*b"tkhd", &words(&[0, 0, 0, 7, 0, 0])), edts, media].concat());
+        let list = boxed(*b"edts", &boxed(*b"elst", &words(&list)));
+        let mdia = boxed(*b"mdia", &boxed(*b"mdhd", &words(&[0, 0, 0, 44_100, length, 0])));
+        let track = boxed(*b"trak", &[boxed(*b"tkhd", &words(&[0, 0, 0, 7, 0, 0])), list, mdia].concat());
         boxed(*b"moov", &[boxed(*b"mvhd", &words(&[0, 0, 0, 1000, 0])), track, more.to_vec()].concat())
     }
 
