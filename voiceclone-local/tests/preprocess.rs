@@ -15,7 +15,7 @@ use voiceclone_core::{
     domain::{ClipProfile, Measure, NoiseReduction, Verdict},
     preprocess::{Prepared, Preprocessor as _},
 };
-use voiceclone_local::preprocess::LocalPreprocessor;
+use voiceclone_local::preprocess::{LocalPreprocessor, generic};
 
 const RATE: u32 = 16_000;
 
@@ -138,6 +138,73 @@ async fn loudness_and_peak_are_those_that_ffmpeg_reads() {
     for (profile, peak) in [(master.clone(), -1.3), (master.at_rate(24_000), -1.3), (as_recorded, -2.8)] {
         let (loudness, true_peak) = loudness_and_peak(&samples(&prepare(input.clone(), &profile).await));
         assert!((loudness + 20.0).abs() <= 0.1 && (true_peak - peak).abs() <= 0.2, "{loudness} {true_peak}");
+    }
+}
+
+#[tokio::test]
+async fn long_pauses_become_short_and_the_words_around_them_stay() {
+    let voice = reader();
+    let pause = noise(6.0, 0.0005);
+    let input = [voice.as_slice(), &pause, &voice].concat();
+    let shortened = samples(&prepare(wav(input.clone(), RATE, 1), &generic()).await);
+    let whole = generic().pauses_at_most(None);
+    let kept = samples(&prepare(wav(input, RATE, 1), &whole).await);
+    let removed = kept.duration().as_secs_f64() - shortened.duration().as_secs_f64();
+    // The reader's own pauses at both ends add to the six seconds, and a splice takes 20 ms.
+    assert!((5.3..6.8).contains(&removed), "{removed} s");
+}
+
+#[tokio::test]
+async fn of_a_long_recording_the_cleanest_part_is_taken() {
+    let (voice, second) = (reader(), noise(1.5, 0.0));
+    let hiss = noise(voice.len() as f64 / f64::from(RATE), 0.01);
+    let noisy: Vec<f32> = voice.iter().zip(&hiss).map(|(s, n)| s + n).collect();
+    let profile = generic().at_rate(RATE).at_most(Duration::from_secs(8)).noise_reduction(NoiseReduction::Never);
+    for clean_first in [true, false] {
+        let (first, last) = if clean_first { (&voice, &noisy) } else { (&noisy, &voice) };
+        let input = [first.as_slice(), &second, last].concat();
+        let clip = samples(&prepare(wav(input, RATE, 1), &profile).await);
+        assert!(clip.duration() <= Duration::from_secs(8));
+        // In the clean part the reader's pauses are quiet.
+        let quietest = clip.samples().chunks(800).map(rms).fold(f32::MAX, f32::min);
+        assert!(quietest < 0.008, "{quietest}, clean first: {clean_first}");
+    }
+}
+
+#[tokio::test]
+async fn noise_is_reduced_where_there_is_some_and_only_if_that_is_wanted() {
+    let quietest = |pcm: &Pcm| pcm.samples().chunks(1_600).map(rms).fold(f32::MAX, f32::min);
+    let input = wav(placed(1.0, 1.0, 0.01), RATE, 1);
+    let reduced = samples(&prepare(input.clone(), &ClipProfile::master()).await);
+    let kept = samples(&prepare(input, &ClipProfile::master().noise_reduction(NoiseReduction::Never)).await);
+    let db = 20.0 * (quietest(&reduced) / quietest(&kept)).log10();
+    assert!(db < -10.0, "{db} dB");
+    assert_eq!(reduced.frames(), kept.frames());
+}
+
+#[tokio::test]
+async fn a_clip_can_be_flac_of_the_same_samples() {
+    let input = wav(placed(1.0, 1.0, 0.002), RATE, 1);
+    let as_wav = prepare(input.clone(), &generic()).await;
+    let as_flac = prepare(input, &generic().in_container(Container::Flac)).await;
+    assert_eq!(as_flac.clip.as_ref().unwrap().format.container(), Container::Flac);
+    assert_eq!(samples(&as_flac).samples(), samples(&as_wav).samples());
+}
+
+#[tokio::test]
+async fn a_profile_that_no_clip_can_meet_is_refused_by_name() {
+    let impossible = [
+        (generic().at_rate(1), "the clip's sample rate is 1 Hz"),
+        (generic().at_loudness(3.0), "the clip's loudness is 3 LUFS"),
+        (generic().peak_at_most(1.0), "the clip's true peak is 1 dBTP"),
+        (generic().at_most(Duration::from_millis(10)), "the clip's longest duration"),
+        (generic().pauses_at_most(Some(Duration::ZERO)), "the clip's longest pause is 0 seconds"),
+        (generic().in_container(Container::Mp3), "the clip's container is Mp3"),
+    ];
+    for (profile, words) in impossible {
+        let error = LocalPreprocessor::new().process(wav(reader(), RATE, 1), &profile).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{words}");
+        assert!(error.message().contains(words), "{}", error.message());
     }
 }
 

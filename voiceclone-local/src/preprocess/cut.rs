@@ -27,13 +27,15 @@ pub(super) struct Cutting {
     pub(super) clean_db: f64,
     /// Speech this little above the noise counts for nothing, dB.
     pub(super) drowned_db: f64,
+    /// The noise of a stretch is what is heard between its words and this long before and after it, seconds.
+    pub(super) around: f64,
     /// Where no pause fits, the cut falls at the quietest place in this last share of the clip.
     pub(super) search: f64,
 }
 
 impl Default for Cutting {
     fn default() -> Self {
-        Self { lead: 0.15, tail: 0.3, least_removed: 0.1, clean_db: 30.0, drowned_db: 0.0, search: 0.2 }
+        Self { lead: 0.15, tail: 0.3, least_removed: 0.1, clean_db: 30.0, drowned_db: 0.0, around: 0.5, search: 0.2 }
     }
 }
 
@@ -127,11 +129,14 @@ impl Cutting {
         if length(&best) < limit / 2.0 { self.cut_stretch(recording, stretches, limit) } else { best }
     }
 
-    /// Seconds of speech, each counted for as much as it stands above the noise.
+    /// Seconds of speech, each counted for as much as it stands above the noise around it.
     fn clean_seconds(&self, recording: Recording<'_>, stretch: &Range<f64>) -> f64 {
-        let frames = recording.frames.get(frame(stretch.start)..frame(stretch.end)).unwrap_or_default();
-        let power = frames.iter().map(|f| f64::from(f.power)).sum::<f64>() / frames.len().max(1) as f64;
-        let above = 10.0 * (power / recording.speech.noise.max(1e-12)).max(1e-12).log10();
+        let part = |from: f64, to: f64| recording.frames.get(frame(from)..frame(to)).unwrap_or_default();
+        let spoken = part(stretch.start, stretch.end);
+        let power = spoken.iter().map(|f| f64::from(f.power)).sum::<f64>() / spoken.len().max(1) as f64;
+        let end = (stretch.end + self.around).min(recording.frames.len() as f64 * FRAME_SECONDS);
+        let noise = quietest(part(stretch.start - self.around, end));
+        let above = 10.0 * (power / noise.max(1e-12)).max(1e-12).log10();
         let share = ((above - self.drowned_db) / (self.clean_db - self.drowned_db)).clamp(0.01, 1.0);
         share * (stretch.end - stretch.start)
     }
@@ -149,6 +154,13 @@ impl Cutting {
         let end = quietest.map_or(end, |at| end.min((from + at + 1) as f64 * FRAME_SECONDS));
         std::iter::once(start..end).collect()
     }
+}
+
+/// The power that one frame in ten stays under.
+fn quietest(frames: &[Frame]) -> f64 {
+    let mut powers: Vec<f32> = frames.iter().map(|f| f.power).collect();
+    powers.sort_by(f32::total_cmp);
+    powers.get(powers.len() / 10).map_or(0.0, |power| f64::from(*power))
 }
 
 /// Mean power of up to 80 ms, so that the closure of a plosive is not taken for a pause.

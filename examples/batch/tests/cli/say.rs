@@ -20,7 +20,7 @@ fn a_text_becomes_a_file_with_a_report_and_nothing_else_is_left() {
     let bench = Bench::new();
     let answer = bench.call(say(&["--text", "Good morning, and welcome.", "--out", "hello.wav"]));
     answer.assert_code(0);
-    for words in ["recording: good", "13.9 seconds of speech", "hello.wav: ", "real-time factor: ", "provider: builtin"]
+    for words in ["recording: good", "14.2 seconds of speech", "hello.wav: ", "real-time factor: ", "provider: builtin"]
     {
         assert!(answer.stdout.contains(words), "{words:?} is not in {}", answer.stdout);
     }
@@ -112,13 +112,32 @@ fn a_clip_is_prepared_and_measured() {
     bench.call(["prepare", "voice.wav", "clip.wav"]).assert_code(0);
     let (clip, original) = (samples(&bench.path("clip.wav")).len(), samples(&bench.path("voice.wav")).len());
     assert!(clip > original * 8 / 10 && clip <= original, "{clip} of {original} samples");
-    bench.call(["prepare", "voice.wav", "clip.flac"]).assert_code(2).assert_says("must end in .wav");
+    bench.call(["prepare", "voice.wav", "clip.opus"]).assert_code(2).assert_says("clips are WAV or FLAC");
 
     let answer = bench.call(["inspect", "clip.wav", "--json"]);
     let report: Value = serde_json::from_str(&answer.assert_code(0).stdout).unwrap();
     assert_eq!(report["verdict"], "ok");
     let loudness = report["findings"].as_array().unwrap().iter().find(|f| f["measure"] == "loudness").unwrap();
     assert!((loudness["value"].as_f64().unwrap() + 20.0).abs() < 0.5, "{loudness}");
+}
+
+#[test]
+fn a_clip_is_made_for_who_takes_it() {
+    let bench = Bench::new();
+    bench.call(["prepare", "voice.wav", "clip.wav", "--profile", "cartesia"]).assert_code(0);
+    let clip = hound::WavReader::open(bench.path("clip.wav")).unwrap();
+    let seconds = f64::from(clip.duration()) / 44_100.0;
+    assert_eq!((clip.spec().sample_rate, clip.spec().channels), (44_100, 1));
+    assert!((7.0..=10.0).contains(&seconds), "{seconds} s");
+    let short = ["prepare", "voice.wav", "clip.flac", "--profile", "generic", "--max-seconds", "4", "--keep-noise"];
+    let said = bench.call(short).assert_code(0).stdout.clone();
+    assert!(said.contains(" s, 24000 Hz"), "{said}");
+    assert_eq!(fs::read(bench.path("clip.flac")).unwrap().get(..4), Some(b"fLaC".as_slice()));
+    bench.call(["prepare", "voice.wav", "no.wav", "--max-seconds", "0.5"]).assert_code(1).assert_says("under 1 second");
+    bench
+        .call(["prepare", "voice.wav", "no.wav", "--max-seconds=-1"])
+        .assert_code(2)
+        .assert_says("--max-seconds is -1");
 }
 
 #[test]
