@@ -16,7 +16,7 @@
 //!
 //! **Needs** `ffmpeg` with libmp3lame and libopus, which makes the inputs too; `sox` with MP3; Python 3.10 or later. A
 //! peer whose tool is missing is left out and the table says so. `--make-venv` makes a Python environment and installs
-//! `benches/peers/requirements.txt` there, about 600 MB; nothing is installed anywhere else. Inputs, clips and the
+//! `benches/peers/requirements.txt` there, about 720 MB; nothing is installed anywhere else. Inputs, clips and the
 //! environment are in `target/tmp/preparation` and are kept from run to run.
 //!
 //! **Inputs**: the public-domain recording of the examples, its phrases in turns at different speeds with pauses between
