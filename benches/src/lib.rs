@@ -16,7 +16,7 @@
 //!
 //! **Needs** `ffmpeg` with libmp3lame and libopus, which makes the inputs too; `sox` with MP3; Python 3.10 or later. A
 //! peer whose tool is missing is left out and the table says so. `--make-venv` makes a Python environment and installs
-//! `benches/peers/requirements.txt` there, about 600 MB; nothing is installed anywhere else. Inputs, clips and the
+//! `benches/peers/requirements.txt` there, about 720 MB; nothing is installed anywhere else. Inputs, clips and the
 //! environment are in `target/tmp/preparation` and are kept from run to run.
 //!
 //! **Inputs**: the public-domain recording of the examples, its phrases in turns at different speeds with pauses between
@@ -33,18 +33,18 @@
 //! `--quality` prints what came of ten seconds with and without noise: length, loudness, true peak, and DNSMOS, a guess
 //! at what listeners would say from 1 to 5, of the whole, the speech and the background. Cheap is easy without it.
 //!
-//! A part of a run, with the chain as it was in November 2026 (which reduced no noise yet), on two busy cores:
+//! A part of a run, with the chain as it was in November 2026 (which reduced no noise yet), on two idle cores:
 //!
 //! ```text
 //! 60 s mp3, 0.96 MB                       CPU s   / ours   wall s   peak MB   - file MB
-//!   ours                                  0.328     1.00    1.325      20.9        20.0
-//!   ours, noise left in                   0.332     1.00    1.326      21.1        20.1
-//!   ffmpeg two-pass, afftdn               2.374     7.24   14.829     117.5       116.6
-//!   ffmpeg one-pass, noise left in        1.094     3.29   31.834     117.7       116.7
-//!   librosa + noisereduce + pyloudnorm    5.147    15.70   40.079     442.5       441.5
-//!   sox, noisered                         0.491     1.50   12.264       8.3         7.4
-//!   sox, noise left in                    0.243     0.73    3.999       8.1         7.2
-//!   pydub, noise left in                  0.763     2.30   19.415      57.6        56.6
+//!   ours                                  0.340     1.00    0.345      21.1        20.2
+//!   ours, noise left in                   0.328     1.00    0.336      21.3        20.3
+//!   ffmpeg two-pass, afftdn               1.957     5.76    2.000     117.1       116.1
+//!   ffmpeg one-pass, noise left in        0.835     2.55    0.844     117.7       116.8
+//!   librosa + noisereduce + pyloudnorm    3.931    11.58    4.074     442.7       441.7
+//!   sox, noisered                         0.615     1.81    0.633       8.3         7.3
+//!   sox, noise left in                    0.272     0.83    0.276       8.2         7.2
+//!   pydub, noise left in                  0.685     2.09    0.717      56.6        55.7
 //! ```
 pub mod chains;
 pub mod child;
