@@ -19,7 +19,7 @@ pub(super) enum AudioError {
     Codec { container: &'static str, codec: String },
     #[error("this is {container} without an audio track")]
     NoTrack { container: &'static str },
-    #[error("this MP4 has no index (moov): the recording was cut short and cannot be recovered; send the whole file or record again")]
+    #[error("this MP4 has no index (moov): it was cut short and is lost; send the whole file or record again")]
     NoIndex,
     #[error("this begins like {container}, but its headers are damaged or cut off")]
     Headers { container: &'static str },
