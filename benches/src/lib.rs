@@ -33,18 +33,17 @@
 //! `--quality` prints what came of ten seconds with and without noise: length, loudness, true peak, and DNSMOS, a guess
 //! at what listeners would say from 1 to 5, of the whole, the speech and the background. Cheap is easy without it.
 //!
-//! A part of a run, with the chain as it was in November 2026 (which reduced no noise yet), on two idle cores:
+//! A part of a run on two cores, one of them idle, in November 2026. Half of the time is that of RNNoise:
 //!
 //! ```text
 //! 60 s mp3, 0.96 MB                       CPU s   / ours   wall s   peak MB   - file MB
-//!   ours                                  0.340     1.00    0.345      21.1        20.2
-//!   ours, noise left in                   0.328     1.00    0.336      21.3        20.3
-//!   ffmpeg two-pass, afftdn               1.957     5.76    2.000     117.1       116.1
-//!   ffmpeg one-pass, noise left in        0.835     2.55    0.844     117.7       116.8
-//!   librosa + noisereduce + pyloudnorm    3.931    11.58    4.074     442.7       441.7
-//!   sox, noisered                         0.615     1.81    0.633       8.3         7.3
-//!   sox, noise left in                    0.272     0.83    0.276       8.2         7.2
-//!   pydub, noise left in                  0.685     2.09    0.717      56.6        55.7
+//!   ours                                  0.845     1.00    0.852      19.7        18.7
+//!   ours, noise left in                   0.419     1.00    0.421      25.9        24.9
+//!   ffmpeg two-pass, afftdn               2.262     2.68    2.303     117.3       116.4
+//!   ffmpeg one-pass, noise left in        0.925     2.21    0.927     117.7       116.7
+//!   librosa + noisereduce + pyloudnorm    4.580     5.42    4.671     442.7       441.8
+//!   sox, noisered                         0.656     0.78    0.662       8.3         7.3
+//!   sox, noise left in                    0.246     0.59    0.248       8.3         7.3
 //! ```
 pub mod chains;
 pub mod child;
