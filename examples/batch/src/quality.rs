@@ -9,9 +9,9 @@ pub(crate) fn table(report: &QualityReport) -> String {
     let mut out = format!("recording: {}", summary(report));
     for finding in &report.findings {
         let (verdict, what) = (word(finding.verdict), name(finding.measure));
-        let _ = write!(out, "\n  {verdict:<7} {what:<13} {:>10}  {}", value(finding), finding.sentence);
+        let _ = write!(out, "\n  {verdict:<7} {what:<15} {:>10}  {}", value(finding), finding.sentence);
         if !finding.advice.is_empty() {
-            let _ = write!(out, "\n  {:34}{}", "", finding.advice);
+            let _ = write!(out, "\n  {:36}{}", "", finding.advice);
         }
     }
     out
