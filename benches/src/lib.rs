@@ -33,7 +33,7 @@
 //! `--quality` prints what came of ten seconds with and without noise: length, loudness, true peak, and DNSMOS, a guess
 //! at what listeners would say from 1 to 5, of the whole, the speech and the background. Cheap is easy without it.
 //!
-//! A part of a run on two cores, one of them idle, in November 2026. Half of the time is that of RNNoise:
+//! A part of a run on two cores, one of them idle, in November 2026. Half of the time is noise reduction:
 //!
 //! ```text
 //! 60 s mp3, 0.96 MB                       CPU s   / ours   wall s   peak MB   - file MB
