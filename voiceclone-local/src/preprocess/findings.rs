@@ -236,11 +236,7 @@ fn named(which: &[usize], all: usize, what: (&str, &str)) -> Option<String> {
 }
 
 fn truncation(truncated: bool) -> Finding {
-    let sentence = if truncated {
-        "The file stops before its own end; some recorders, such as browsers, always write it so."
-    } else {
-        "The file is complete."
-    };
+    let sentence = if truncated { "The file stops before its own end." } else { "The file is complete." };
     let value = f64::from(u8::from(truncated));
     let advice = "If words are missing at the end, send the file again.";
     warn_if(truncated, Measure::Truncated, value, sentence.to_owned(), advice)

@@ -21,6 +21,8 @@ pub(super) struct Blocks {
 const MAX_ELEMENTS: u32 = 10_000_000;
 /// Files have one padded block for each track.
 const MAX_PADDED: usize = 10_000;
+/// Tracks whose packets are counted; recordings have one or two.
+const MAX_TRACKS: usize = 1_000;
 
 const SEGMENT: u32 = 0x1853_8067;
 const CLUSTER: u32 = 0x1F43_B675;
@@ -124,6 +126,10 @@ impl<R: Read + Seek> Walk<R> {
         let _time = [self.byte()?, self.byte()?];
         let laced = self.byte()? & 0x06 != 0;
         let packets = if laced { u64::from(self.byte()?) + 1 } else { 1 };
+        if self.packets.len() == MAX_TRACKS && !self.packets.contains_key(&track) {
+            self.last = None;
+            return Ok(());
+        }
         let count = self.packets.entry(track).or_default();
         *count += packets;
         self.last = Some((track, *count - 1));
@@ -196,6 +202,20 @@ mod tests {
         let sized = [0x1F, 0x43, 0xB6, 0x75, 0x90];
         assert_eq!(survey(&[OPEN, &sized, &block]).cut, Some(true), "the cluster says it is longer");
         assert_eq!(survey(&[OPEN, &[0x00; 9]]).cut, None);
+    }
+
+    #[test]
+    fn tracks_without_end_are_not_counted() {
+        // Track numbers of two bytes, each with a padded block.
+        let group = |track: u16| {
+            let [high, low] = (0x4000 | track).to_be_bytes();
+            vec![0xA0, 0x8C, 0xA1, 0x86, high, low, 0, 0, 0, 0xFC, 0x75, 0xA2, 0x81, 0x7F]
+        };
+        let groups: Vec<Vec<u8>> = (1..=1_001).map(group).collect();
+        let file = [vec![CLUSTER_OPEN], groups.iter().map(Vec::as_slice).collect()].concat();
+        let blocks = survey(&file);
+        assert_eq!(blocks.padding(1_000, 0, 1_000_000_000), (0, 127));
+        assert_eq!(blocks.padding(1_001, 0, 1_000_000_000), (0, 0));
     }
 
     #[test]
