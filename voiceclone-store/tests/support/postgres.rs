@@ -57,9 +57,9 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// A running server in memory (`/dev/shm`) where there is such a thing, else in the directory for temporary files.
     pub(crate) fn start(durability: Durability) -> Self {
-        let memory = Path::new("/dev/shm");
-        let writable = tempfile::tempfile_in(memory).is_ok();
-        Self::start_in(if writable { memory } else { &std::env::temp_dir() }, durability)
+        let memory = PathBuf::from("/dev/shm");
+        let writable = tempfile::tempfile_in(&memory).is_ok();
+        Self::start_in(&if writable { memory } else { std::env::temp_dir() }, durability)
     }
 
     /// The same in a directory below `root`.
