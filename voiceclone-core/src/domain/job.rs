@@ -144,9 +144,9 @@ impl JobError {
         Self { kind: error.kind(), message: error.message().to_owned(), attempt }
     }
 
-    /// The error of a job whose workers were lost: the last of its attempts ended without a word.
-    pub fn worker_lost(attempt: u32) -> Self {
-        let message = format!("the worker was lost in attempt {attempt}, the last one allowed");
+    /// The error of a job that was taken for poison: it lost as many workers as it may.
+    pub fn worker_lost(crashes: u32, attempt: u32) -> Self {
+        let message = format!("{crashes} workers were lost over this job, as many as are allowed");
         Self { kind: ErrorKind::LeaseLost, message, attempt }
     }
 
@@ -217,10 +217,14 @@ pub struct Job {
     pub state: JobState,
     /// Higher first.
     pub priority: i16,
-    /// Attempts begun.
+    /// Attempts begun, apart from those whose worker was lost.
     pub attempt: u32,
     /// Attempts allowed.
     pub max_attempts: u32,
+    /// Workers that were lost over it: killed, cut off, or asleep for longer than their lease.
+    pub crashes: u32,
+    /// The number of lost workers at which the job is taken for poison and fails.
+    pub max_crashes: u32,
     /// How far it is.
     pub progress: Option<Progress>,
     /// What came of it, once it succeeded.
@@ -248,6 +252,9 @@ pub(crate) fn later(now: DateTime<Utc>, delay: Duration) -> DateTime<Utc> {
 /// Attempts that a job gets unless it says otherwise.
 pub const DEFAULT_MAX_ATTEMPTS: u32 = 5;
 
+/// Lost workers at which a job fails unless it says otherwise.
+pub const DEFAULT_MAX_CRASHES: u32 = 5;
+
 /// A job to be queued.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -266,10 +273,12 @@ pub struct NewJob {
     pub delay: Duration,
     /// Attempts allowed, at least 1.
     pub max_attempts: u32,
+    /// The number of lost workers at which it fails, at least 1.
+    pub max_crashes: u32,
 }
 
 impl NewJob {
-    /// A job of ordinary priority, due now, with [`DEFAULT_MAX_ATTEMPTS`].
+    /// A job of ordinary priority, due now, with [`DEFAULT_MAX_ATTEMPTS`] and [`DEFAULT_MAX_CRASHES`].
     pub fn new(owner: OwnerId, spec: JobSpec) -> Self {
         Self {
             id: JobId::new(),
@@ -279,6 +288,7 @@ impl NewJob {
             priority: 0,
             delay: Duration::ZERO,
             max_attempts: DEFAULT_MAX_ATTEMPTS,
+            max_crashes: DEFAULT_MAX_CRASHES,
         }
     }
 
@@ -313,6 +323,8 @@ impl NewJob {
             priority: self.priority,
             attempt: 0,
             max_attempts: self.max_attempts.max(1),
+            crashes: 0,
+            max_crashes: self.max_crashes.max(1),
             progress: None,
             output: None,
             error: None,
@@ -328,6 +340,13 @@ impl NewJob {
     #[must_use]
     pub fn with_max_attempts(mut self, n: u32) -> Self {
         self.max_attempts = n.max(1);
+        self
+    }
+
+    /// The number of lost workers at which it fails; 0 counts as 1.
+    #[must_use]
+    pub fn with_max_crashes(mut self, n: u32) -> Self {
+        self.max_crashes = n.max(1);
         self
     }
 }

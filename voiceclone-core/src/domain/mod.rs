@@ -9,7 +9,8 @@ mod voice;
 
 pub(crate) use job::later;
 pub use job::{
-    DEFAULT_MAX_ATTEMPTS, Job, JobError, JobEvent, JobOutput, JobSpec, JobState, NewJob, Progress, SpokenAudio,
+    DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_CRASHES, Job, JobError, JobEvent, JobOutput, JobSpec, JobState, NewJob, Progress,
+    SpokenAudio,
 };
 pub use quality::{ClipProfile, Finding, Measure, NoiseReduction, QualityReport, Verdict};
 pub use sample::{SampleState, VoiceSample};

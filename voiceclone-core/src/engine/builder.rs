@@ -1,8 +1,6 @@
 //! Puts an engine together and refuses what cannot work, before the first request.
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Notify;
-
 use super::{
     Engine, Parts,
     enroll::Enrolments,
@@ -242,7 +240,6 @@ impl EngineBuilder {
             limits: self.limits,
             clips: ClipCache::default(),
             enrolments: Enrolments::default(),
-            queued: Notify::new(),
         })))
     }
 }

@@ -138,7 +138,6 @@ impl Engine {
     pub async fn enqueue(&self, job: NewJob) -> Result<JobHandle> {
         let owner = job.owner.clone();
         let job = self.0.jobs.enqueue(&job).await?.into_job();
-        self.0.queued.notify_waiters();
         Ok(JobHandle { parts: Arc::clone(&self.0), owner, id: job.id })
     }
 

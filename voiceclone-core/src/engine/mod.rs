@@ -21,8 +21,6 @@ mod sweep;
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
-
 pub use builder::{EngineBuilder, EngineLimits, Provider};
 pub use ingest::{Ingested, Upload};
 pub use jobs::JobHandle;
@@ -61,6 +59,4 @@ pub(crate) struct Parts {
     pub(crate) limits: EngineLimits,
     pub(crate) clips: resolve::ClipCache,
     pub(crate) enrolments: enroll::Enrolments,
-    /// Wakes this process's workers when it queues a job.
-    pub(crate) queued: Notify,
 }

@@ -1,5 +1,12 @@
 //! Samples and voices in two maps of one shape.
-use std::{collections::BTreeMap, fmt, ops::Bound, str::FromStr, sync::Mutex};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    num::NonZeroUsize,
+    ops::Bound,
+    str::FromStr,
+    sync::Mutex,
+};
 
 use async_trait::async_trait;
 
@@ -181,5 +188,16 @@ impl Catalog for MemoryCatalog {
 
     async fn update_voice(&self, voice: &Voice) -> Result<Voice> {
         lock(&self.voices).update(voice)
+    }
+
+    async fn owners(&self, after: Option<OwnerId>, limit: NonZeroUsize) -> Result<Vec<OwnerId>> {
+        let samples = lock(&self.samples);
+        let later = samples.0.values().map(VoiceSample::owner).filter(|owner| Some(*owner) > after.as_ref());
+        Ok(later.collect::<BTreeSet<_>>().into_iter().take(limit.get()).cloned().collect())
+    }
+
+    async fn voice_owner(&self, id: VoiceId) -> Result<OwnerId> {
+        let voices = lock(&self.voices);
+        voices.0.get(&id).map(|voice| voice.owner.clone()).ok_or_else(|| Error::not_found("voice", id))
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt as _, stream};
 use tokio::{sync::watch, time::Instant};
 
@@ -29,6 +29,8 @@ pub struct MemoryJobs {
     epoch: DateTime<Utc>,
     started: Instant,
     queue: Arc<Mutex<Queue>>,
+    /// Wakes workers.
+    arrived: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -67,7 +69,7 @@ impl MemoryJobs {
 
     /// An empty queue whose clock begins at `epoch`.
     pub fn starting_at(epoch: DateTime<Utc>) -> Self {
-        Self { epoch, started: Instant::now(), queue: Arc::default() }
+        Self { epoch, started: Instant::now(), queue: Arc::default(), arrived: watch::Sender::default() }
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -164,7 +166,7 @@ impl Queue {
             let row = due.swap_remove(first);
             *busy.entry(row.job.owner.clone()).or_default() += 1;
             let held = Held { id: LeaseId::new(), until, worker: worker.to_owned() };
-            row.write(|job| (job.state, job.attempt) = (JobState::Running, job.attempt + 1), now)?;
+            row.write(begin_attempt, now)?;
             self.leases.insert(held.id, row.job.id);
             leases.push(Lease::new(held.id, row.job.clone()));
             if let Some(lost) = row.lease.replace(held) {
@@ -178,20 +180,44 @@ impl Queue {
     /// Ends the lapsed jobs that are not to be tried again.
     fn end_lost_jobs(&mut self, now: DateTime<Utc>) -> Result<()> {
         for row in self.rows.values_mut().filter(|row| row.has_lapsed(now)) {
-            let attempt = row.job.attempt;
+            let crashes = row.job.crashes + 1;
             let end = if row.job.cancel_requested {
                 Outcome::Cancelled
-            } else if attempt >= row.job.max_attempts {
-                Outcome::Failed(JobError::worker_lost(attempt))
+            } else if crashes >= row.job.max_crashes {
+                Outcome::Failed(JobError::worker_lost(crashes, row.job.attempt))
             } else {
                 continue;
             };
-            row.write(|job| end.apply(job, now), now)?;
+            row.write(
+                |job| {
+                    job.crashes = crashes;
+                    end.apply(job, now);
+                },
+                now,
+            )?;
             if let Some(lost) = row.lease.take() {
                 self.leases.remove(&lost.id);
             }
         }
         Ok(())
+    }
+
+    fn remove(&mut self, owner: &OwnerId, id: JobId) -> Result<Job> {
+        let job = self.find(owner, id)?.job.clone();
+        if !job.state.is_terminal() {
+            return Err(Error::new(ErrorKind::Conflict, "the job has not ended").with("job", id));
+        }
+        self.rows.remove(&id);
+        self.keys.retain(|_, kept| *kept != id);
+        Ok(job)
+    }
+
+    fn prune(&mut self, before: DateTime<Utc>, limit: usize) -> Result<Vec<Job>> {
+        let ended = |job: &&Job| job.state.is_terminal() && job.updated_at <= before;
+        let mut old: Vec<Job> = self.rows.values().map(|row| &row.job).filter(ended).cloned().collect();
+        old.sort_by_key(|job| job.updated_at);
+        old.truncate(limit);
+        old.into_iter().map(|job| self.remove(&job.owner, job.id)).collect()
     }
 
     /// The row of the job that `lease` still holds.
@@ -212,11 +238,21 @@ impl Queue {
     }
 }
 
+/// A queued job begins an attempt; one whose worker was lost goes on with the attempt it was in.
+fn begin_attempt(job: &mut Job) {
+    match job.state {
+        JobState::Running => job.crashes += 1,
+        _ => (job.state, job.attempt) = (JobState::Running, job.attempt + 1),
+    }
+}
+
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl JobStore for MemoryJobs {
     async fn enqueue(&self, job: &NewJob) -> Result<Enqueued> {
-        lock(&self.queue).enqueue(job, self.now())
+        let queued = lock(&self.queue).enqueue(job, self.now());
+        self.arrived.send_replace(());
+        queued
     }
 
     async fn job(&self, owner: &OwnerId, id: JobId) -> Result<Job> {
@@ -283,6 +319,21 @@ impl JobStore for MemoryJobs {
             }
         });
         Ok(follow.boxed())
+    }
+
+    fn arrivals(&self) -> BoxStream<()> {
+        let arrived = self.arrived.subscribe();
+        stream::unfold(arrived, |mut arrived| async { arrived.changed().await.ok().map(|()| ((), arrived)) }).boxed()
+    }
+
+    async fn remove(&self, owner: &OwnerId, id: JobId) -> Result<Job> {
+        lock(&self.queue).remove(owner, id)
+    }
+
+    async fn prune(&self, age: Duration, limit: NonZeroUsize) -> Result<Vec<Job>> {
+        let age = TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX);
+        let before = self.now().checked_sub_signed(age).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        lock(&self.queue).prune(before, limit.get())
     }
 }
 

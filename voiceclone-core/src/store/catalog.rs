@@ -1,5 +1,5 @@
 //! The seam of records: samples and voices, every query scoped by owner, every update a compare-and-set.
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, num::NonZeroUsize, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -115,6 +115,20 @@ pub trait Catalog: Debug + Send + Sync + 'static {
     /// # Errors
     /// `NotFound`; `Conflict` if another version is kept, or if the kept voice is deleted and the new one is not.
     async fn update_voice(&self, voice: &Voice) -> Result<Voice>;
+
+    /// Up to `limit` owners of samples, deleted ones too, in the order of their ids' bytes, from after `after` on. For
+    /// housekeeping: nothing that answers a request may call it.
+    ///
+    /// # Errors
+    /// `Unavailable` if the store fails.
+    async fn owners(&self, after: Option<OwnerId>, limit: NonZeroUsize) -> Result<Vec<OwnerId>>;
+
+    /// Whose voice this is, deleted or not. For housekeeping, which meets the voice's name at a provider: nothing that
+    /// answers a request may call it.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn voice_owner(&self, id: VoiceId) -> Result<OwnerId>;
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -150,5 +164,13 @@ impl<T: Catalog + ?Sized> Catalog for Arc<T> {
 
     async fn update_voice(&self, voice: &Voice) -> Result<Voice> {
         (**self).update_voice(voice).await
+    }
+
+    async fn owners(&self, after: Option<OwnerId>, limit: NonZeroUsize) -> Result<Vec<OwnerId>> {
+        (**self).owners(after, limit).await
+    }
+
+    async fn voice_owner(&self, id: VoiceId) -> Result<OwnerId> {
+        (**self).voice_owner(id).await
     }
 }

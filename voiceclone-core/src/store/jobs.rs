@@ -174,9 +174,10 @@ pub trait JobStore: Debug + Send + Sync + 'static {
     /// Highest priority first, then the owner with the fewest jobs under a lease that holds (those taken a moment before
     /// by the same call included), then the earliest `run_at`, then the smallest id.
     ///
-    /// A lapsed job that was asked to stop is cancelled here; else one whose last allowed attempt lost its lease is failed
-    /// here, with [`JobError::worker_lost`]. Neither is handed out or counts towards `limit`. A lease of no length lapses
-    /// at once.
+    /// Every lapsed lease is counted in [`Job::crashes`] and not as an attempt: a lapsed job that is claimed again goes on
+    /// with the attempt it was in. A lapsed job that was asked to stop is cancelled here; else one that has lost as many
+    /// workers as it may is failed here, with [`JobError::worker_lost`]. Neither is handed out or counts towards `limit`.
+    /// A lease of no length lapses at once.
     ///
     /// # Errors
     /// `Unavailable` if the store fails.
@@ -208,6 +209,25 @@ pub trait JobStore: Debug + Send + Sync + 'static {
     /// # Errors
     /// `NotFound`, also for another owner's job.
     async fn events(&self, owner: &OwnerId, id: JobId, after: u64) -> Result<BoxStream<Result<JobEvent>>>;
+
+    /// Tells workers that a job was queued, by whichever process, since they last looked; several as one. It begins with
+    /// what happens after the call. Only a hint, which may come for nothing or be lost: workers look again from time to
+    /// time anyway, which also finds the jobs whose time has come.
+    fn arrivals(&self) -> BoxStream<()>;
+
+    /// Removes a job that has ended, with its events and its idempotency key. Its followers' streams end. Removing what
+    /// the job left in the blob store is the engine's matter.
+    ///
+    /// # Errors
+    /// `Conflict` if it has not ended; `NotFound`, also for another owner's job.
+    async fn remove(&self, owner: &OwnerId, id: JobId) -> Result<Job>;
+
+    /// Removes up to `limit` jobs of all owners that ended at least `age` ago, those that ended first before the others,
+    /// and returns them in any order. For housekeeping; small limits keep a database responsive.
+    ///
+    /// # Errors
+    /// `Unavailable` if the store fails.
+    async fn prune(&self, age: Duration, limit: NonZeroUsize) -> Result<Vec<Job>>;
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -243,5 +263,17 @@ impl<T: JobStore + ?Sized> JobStore for Arc<T> {
 
     async fn events(&self, owner: &OwnerId, id: JobId, after: u64) -> Result<BoxStream<Result<JobEvent>>> {
         (**self).events(owner, id, after).await
+    }
+
+    fn arrivals(&self) -> BoxStream<()> {
+        (**self).arrivals()
+    }
+
+    async fn remove(&self, owner: &OwnerId, id: JobId) -> Result<Job> {
+        (**self).remove(owner, id).await
+    }
+
+    async fn prune(&self, age: Duration, limit: NonZeroUsize) -> Result<Vec<Job>> {
+        (**self).prune(age, limit).await
     }
 }

@@ -7,6 +7,7 @@ mod outcome;
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
+use futures_util::StreamExt as _;
 use rand::RngExt as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -108,16 +109,15 @@ impl Worker {
     pub async fn run(self, shutdown: CancellationToken) {
         let release = CancellationToken::new();
         let mut running = JoinSet::new();
+        // From before the first claim, so that a job queued meanwhile is not slept through.
+        let mut arrivals = self.engine.0.jobs.arrivals();
         while !shutdown.is_cancelled() {
-            let parts = Arc::clone(&self.engine.0);
-            // Registered before the claim, so that a job queued meanwhile is not slept through.
-            let queued = parts.queued.notified();
             let free = self.config.concurrency.get().saturating_sub(running.len());
             let claimed = self.claim(free).await;
             if claimed.is_empty() {
                 tokio::select! {
                     () = shutdown.cancelled() => {}
-                    () = queued, if free > 0 => {}
+                    Some(()) = arrivals.next(), if free > 0 => {}
                     Some(_) = running.join_next(), if !running.is_empty() => {}
                     () = tokio::time::sleep(jittered(self.config.poll)), if free > 0 => {}
                 }

@@ -61,6 +61,8 @@ mod tests {
             priority: 0,
             attempt,
             max_attempts: 5,
+            crashes: 0,
+            max_crashes: 5,
             progress: None,
             output: None,
             error: None,

@@ -1,5 +1,5 @@
 //! A catalog with one fault.
-use std::{collections::HashMap, sync::Mutex};
+use std::{collections::HashMap, num::NonZeroUsize, sync::Mutex};
 
 use voiceclone_core::{
     Error, ErrorKind, Result, async_trait,
@@ -145,6 +145,14 @@ impl Catalog for FaultyCatalog {
             }
             _ => self.inner.update_voice(voice).await,
         }
+    }
+
+    async fn owners(&self, after: Option<OwnerId>, limit: NonZeroUsize) -> Result<Vec<OwnerId>> {
+        self.inner.owners(after, limit).await
+    }
+
+    async fn voice_owner(&self, id: VoiceId) -> Result<OwnerId> {
+        self.inner.voice_owner(id).await
     }
 }
 

@@ -106,7 +106,7 @@ impl JobStore for FaultyJobs {
                 Fault::ServesTheLastFirst => new.priority = seen.queued,
                 Fault::IgnoresPriority => new.priority = 0,
                 Fault::IgnoresDelay => new.delay = Duration::ZERO,
-                Fault::TriesForever => new.max_attempts = u32::MAX,
+                Fault::TriesForever => (new.max_attempts, new.max_crashes) = (u32::MAX, u32::MAX),
                 Fault::ForgetsKeys | Fault::ChecksThenQueues => new.idempotency_key = None,
                 _ => {}
             }
@@ -238,6 +238,18 @@ impl JobStore for FaultyJobs {
             }
             _ => events,
         })
+    }
+
+    fn arrivals(&self) -> BoxStream<()> {
+        self.inner.arrivals()
+    }
+
+    async fn remove(&self, owner: &OwnerId, id: JobId) -> Result<Job> {
+        self.inner.remove(owner, id).await
+    }
+
+    async fn prune(&self, age: Duration, limit: NonZeroUsize) -> Result<Vec<Job>> {
+        self.inner.prune(age, limit).await
     }
 }
 

@@ -1,5 +1,5 @@
 //! Samples and voices as documents in two tables of one shape. Knows nothing of jobs.
-use std::{fmt, str::FromStr};
+use std::{fmt, num::NonZeroUsize, str::FromStr};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -195,5 +195,16 @@ impl Catalog for SqliteStore {
 
     async fn update_voice(&self, voice: &Voice) -> Result<Voice> {
         self.update(voice).await
+    }
+
+    async fn owners(&self, after: Option<OwnerId>, limit: NonZeroUsize) -> Result<Vec<OwnerId>> {
+        let after = after.map(|owner| owner.to_string()).unwrap_or_default();
+        let found = self.read(sqlx::query(sql::OWNERS).bind(after).bind(rows::count(limit.get()))).await?;
+        found.iter().map(|row| rows::parse(row, "user_id")).collect()
+    }
+
+    async fn voice_owner(&self, id: VoiceId) -> Result<OwnerId> {
+        let found = self.read(sqlx::query(sql::VOICE_OWNER).bind(id.to_string())).await?;
+        found.first().map_or_else(|| Err(Error::not_found("voice", id)), |row| rows::parse(row, "user_id"))
     }
 }

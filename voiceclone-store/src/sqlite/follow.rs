@@ -49,7 +49,7 @@ impl Follower {
                 self.seen = last.seq;
                 return Ok(Some((batch, self)));
             }
-            if self.has_ended().await? {
+            if !self.may_go_on().await? {
                 return Ok(None);
             }
             self.wait().await;
@@ -65,8 +65,8 @@ impl Follower {
         self.store.read(statement).await?.iter().map(rows::event).collect()
     }
 
-    async fn has_ended(&self) -> Result<bool> {
-        let statement = sqlx::query(sql::HAS_ENDED)
+    async fn may_go_on(&self) -> Result<bool> {
+        let statement = sqlx::query(sql::MAY_GO_ON)
             .bind(self.job.to_string())
             .bind(self.owner.to_string())
             .bind(rows::count(self.seen));

@@ -2,7 +2,7 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, future::try_join_all, stream};
 use voiceclone_core::{
     Error, ErrorKind, Result,
     audio::BoxStream,
@@ -63,8 +63,8 @@ impl SqliteStore {
         let lost = self.read(sqlx::query(sql::LOST)).await?;
         try_join_all(lost.iter().map(async |row| {
             let asked_to_stop: bool = rows::get(row, "cancel_requested")?;
-            let attempt: u32 = rows::get(row, "attempt")?;
-            let error = if asked_to_stop { None } else { Some(rows::to_json(&JobError::worker_lost(attempt))?) };
+            let poison = JobError::worker_lost(rows::get(row, "crashes")?, rows::get(row, "attempt")?);
+            let error = if asked_to_stop { None } else { Some(rows::to_json(&poison)?) };
             let state = if asked_to_stop { JobState::Cancelled } else { JobState::Failed };
             let statement = sqlx::query(sql::END_LOST)
                 .bind(rows::get::<String>(row, "lease_id")?)
@@ -110,9 +110,13 @@ impl JobStore for SqliteStore {
             .bind(new.idempotency_key.as_ref().map(ToString::to_string))
             .bind(new.priority)
             .bind(i64::from(new.max_attempts.max(1)))
+            .bind(i64::from(new.max_crashes.max(1)))
             .bind(rows::millis(new.delay));
         match self.change(statement).await? {
-            Some(job) => Ok(Enqueued::New(job)),
+            Some(job) => {
+                self.arrived.send_replace(());
+                Ok(Enqueued::New(job))
+            }
             None => self.existing(new, fingerprint.as_str()).await,
         }
     }
@@ -190,5 +194,24 @@ impl JobStore for SqliteStore {
         let changes = self.changed.subscribe();
         self.find(owner, id).await?;
         Ok(follow::events(self.clone(), changes, owner.clone(), id, after))
+    }
+
+    fn arrivals(&self) -> BoxStream<()> {
+        let arrived = self.arrived.subscribe();
+        stream::unfold(arrived, |mut arrived| async { arrived.changed().await.ok().map(|()| ((), arrived)) }).boxed()
+    }
+
+    async fn remove(&self, owner: &OwnerId, id: JobId) -> Result<Job> {
+        let statement = sqlx::query(sql::REMOVE).bind(id.to_string()).bind(owner.to_string());
+        if let Some(removed) = self.change(statement).await? {
+            return Ok(removed);
+        }
+        let job = self.find(owner, id).await?;
+        Err(Error::new(ErrorKind::Conflict, "the job has not ended").with("job", job.id))
+    }
+
+    async fn prune(&self, age: Duration, limit: NonZeroUsize) -> Result<Vec<Job>> {
+        let statement = sqlx::query(sql::PRUNE).bind(rows::millis(age)).bind(rows::count(limit.get()));
+        self.write(statement).await?.iter().map(rows::job).collect()
     }
 }

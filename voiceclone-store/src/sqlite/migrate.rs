@@ -11,7 +11,10 @@ use crate::error;
 const HISTORY: &str = "voiceclone_migrations";
 
 fn migrator() -> Migrator {
-    let files = [(1, "records and jobs", include_str!("../../migrations/sqlite/0001_records_and_jobs.sql"))];
+    let files = [
+        (1, "records and jobs", include_str!("../../migrations/sqlite/0001_records_and_jobs.sql")),
+        (2, "crashes, blobs, outbox", include_str!("../../migrations/sqlite/0002_crashes_blobs_outbox.sql")),
+    ];
     let migrations = files.into_iter().map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });

@@ -26,7 +26,7 @@ use sqlx::{
         SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use voiceclone_core::{Result, id::JobId};
 
 use crate::error;
@@ -52,6 +52,8 @@ pub struct SqliteStore {
     reader: SqlitePool,
     /// Names each job that this handle changed, to wake its followers.
     changed: broadcast::Sender<JobId>,
+    /// Wakes the workers of this process.
+    arrived: watch::Sender<()>,
 }
 
 impl SqliteStore {
@@ -105,7 +107,7 @@ impl SqliteStore {
     }
 
     fn over(writer: SqlitePool, reader: SqlitePool) -> Self {
-        Self { writer, reader, changed: broadcast::Sender::new(CHANGES) }
+        Self { writer, reader, changed: broadcast::Sender::new(CHANGES), arrived: watch::Sender::default() }
     }
 
     async fn read(&self, statement: Statement) -> Result<Vec<SqliteRow>> {

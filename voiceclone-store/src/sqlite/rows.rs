@@ -79,6 +79,8 @@ pub(super) fn job(row: &SqliteRow) -> Result<Job> {
         priority: number(row, "priority")?,
         attempt: number(row, "attempt")?,
         max_attempts: number(row, "max_attempts")?,
+        crashes: number(row, "crashes")?,
+        max_crashes: number(row, "max_crashes")?,
         progress: json(row, "progress")?,
         output: json(row, "output")?,
         error: json(row, "error")?,

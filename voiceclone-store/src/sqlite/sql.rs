@@ -46,8 +46,8 @@ pub(super) const VOICES: RecordSql = RecordSql {
 /// What [`super::rows::job`] reads.
 macro_rules! job {
     () => {
-        "job_id, user_id, spec, status, priority, attempt, max_attempts, progress, output, error, cancel_requested,
-        idempotency_key, run_at, created_at, updated_at"
+        "job_id, user_id, spec, status, priority, attempt, max_attempts, crashes, max_crashes, progress, output, error,
+        cancel_requested, idempotency_key, run_at, created_at, updated_at"
     };
 }
 
@@ -55,8 +55,8 @@ macro_rules! job {
 pub(super) const ENQUEUE: &str = concat!(
     "
     INSERT INTO clone_jobs (job_id, user_id, kind, spec, fingerprint, idempotency_key, status, priority, max_attempts,
-        run_at, created_at, updated_at)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, now + ?9, now, now FROM clock WHERE true
+        max_crashes, run_at, created_at, updated_at)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ?9, now + ?10, now, now FROM clock WHERE true
     ON CONFLICT DO NOTHING RETURNING ",
     job!()
 );
@@ -79,13 +79,14 @@ pub(super) const JOBS: &str = concat!(
 
 /// The lapsed jobs that are not to be tried again.
 pub(super) const LOST: &str = "
-    SELECT lease_id, attempt, cancel_requested FROM clone_jobs
+    SELECT lease_id, attempt, crashes + 1 AS crashes, cancel_requested FROM clone_jobs
     WHERE status = 'running' AND lease_until <= (SELECT now FROM clock)
-        AND (cancel_requested OR attempt >= max_attempts)";
+        AND (cancel_requested OR crashes + 1 >= max_crashes)";
 
 /// Ends one of them unless something changed since: `?1` lease, `?2` state, `?3` error, `?4` whether a stop was asked.
 pub(super) const END_LOST: &str = "
-    UPDATE clone_jobs SET status = ?2, error = coalesce(?3, error), lease_id = NULL, lease_until = NULL, worker = NULL,
+    UPDATE clone_jobs SET status = ?2, error = coalesce(?3, error), crashes = crashes + 1,
+        lease_id = NULL, lease_until = NULL, worker = NULL,
         last_seq = last_seq + 1, updated_at = (SELECT now FROM clock)
     WHERE lease_id = ?1 AND status = 'running' AND lease_until <= (SELECT now FROM clock) AND cancel_requested = ?4
     RETURNING job_id";
@@ -111,7 +112,7 @@ pub(super) const CLAIM: &str = concat!(
         UNION ALL
         SELECT job_id, user_id, priority, run_at FROM clone_jobs
         WHERE status = 'running' AND lease_until <= (SELECT now FROM clock)
-            AND NOT cancel_requested AND attempt < max_attempts
+            AND NOT cancel_requested AND crashes + 1 < max_crashes
     ), busy AS (
         SELECT user_id, count(*) AS leases FROM clone_jobs
         WHERE status = 'running' AND lease_until > (SELECT now FROM clock) GROUP BY user_id
@@ -123,7 +124,8 @@ pub(super) const CLAIM: &str = concat!(
         SELECT job_id, row_number() OVER (ORDER BY priority DESC, share, run_at, job_id) AS place
         FROM shared ORDER BY place LIMIT ?1
     )
-    UPDATE clone_jobs SET status = 'running', attempt = attempt + 1, lease_id = lease.value, worker = ?3,
+    UPDATE clone_jobs SET status = 'running', attempt = attempt + (status = 'queued'),
+        crashes = crashes + (status = 'running'), lease_id = lease.value, worker = ?3,
         lease_until = (SELECT now FROM clock) + ?4, last_seq = last_seq + 1, updated_at = (SELECT now FROM clock)
     FROM taken JOIN json_each(?2) AS lease ON lease.key = taken.place - 1
     WHERE clone_jobs.job_id = taken.job_id
@@ -182,10 +184,36 @@ pub(super) const EVENTS: &str = "
     FROM job_events e JOIN clone_jobs j ON j.job_id = e.job_id
     WHERE e.job_id = ?1 AND j.user_id = ?2 AND e.seq > ?3 ORDER BY e.seq LIMIT ?4";
 
-/// A row: the job has ended, and `?3` is its last event or a later number.
-pub(super) const HAS_ENDED: &str = "
+/// A row: events after `?3` may come, or are there by now.
+pub(super) const MAY_GO_ON: &str = "
     SELECT job_id FROM clone_jobs
-    WHERE job_id = ?1 AND user_id = ?2 AND last_seq <= ?3 AND status IN ('succeeded', 'failed', 'cancelled')";
+    WHERE job_id = ?1 AND user_id = ?2 AND (last_seq > ?3 OR status IN ('queued', 'running'))";
+
+/// No row: the job has not ended, or there is none.
+pub(super) const REMOVE: &str = concat!(
+    "
+    DELETE FROM clone_jobs WHERE job_id = ?1 AND user_id = ?2 AND status IN ('succeeded', 'failed', 'cancelled')
+    RETURNING ",
+    job!()
+);
+
+/// `?1` age, `?2` how many.
+pub(super) const PRUNE: &str = concat!(
+    "
+    DELETE FROM clone_jobs WHERE job_id IN (
+        SELECT job_id FROM clone_jobs
+        WHERE status IN ('succeeded', 'failed', 'cancelled') AND updated_at <= (SELECT now FROM clock) - ?1
+        ORDER BY updated_at LIMIT ?2)
+    RETURNING ",
+    job!()
+);
+
+/// `?1` after, `?2` how many.
+pub(super) const OWNERS: &str = "
+    SELECT DISTINCT user_id FROM voice_samples WHERE user_id > ?1 ORDER BY user_id LIMIT ?2";
+
+/// `?1` the voice.
+pub(super) const VOICE_OWNER: &str = "SELECT user_id FROM voices WHERE voice_id = ?1";
 
 #[cfg(test)]
 mod tests {
@@ -193,7 +221,7 @@ mod tests {
     use crate::SqliteStore;
     use sqlx::{Executor as _, SqlSafeStr as _, Statement as _};
 
-    const SCOPED: [(&str, &str); 15] = [
+    const SCOPED: [(&str, &str); 16] = [
         ("insert sample", SAMPLES.insert),
         ("get sample", SAMPLES.get),
         ("page samples", SAMPLES.page),
@@ -208,7 +236,8 @@ mod tests {
         ("jobs", JOBS),
         ("cancel", CANCEL),
         ("events", EVENTS),
-        ("has ended", HAS_ENDED),
+        ("may go on", MAY_GO_ON),
+        ("remove", REMOVE),
     ];
 
     /// A worker serves every owner, so these name no owner; the last three name a lease, which only its worker knows.
@@ -221,12 +250,15 @@ mod tests {
         ("requeue", REQUEUE),
     ];
 
+    /// Housekeeping serves every owner too.
+    const OF_HOUSEKEEPING: [(&str, &str); 3] = [("prune", PRUNE), ("owners", OWNERS), ("voice owner", VOICE_OWNER)];
+
     #[test]
     fn no_statement_is_missing_from_these_tests() {
         let source = include_str!("sql.rs");
         let declared = source.lines().filter(|line| line.starts_with("pub(super) const ")).count();
         let of_two_tables = 2 * 4 - 2;
-        assert_eq!(SCOPED.len() + OF_WORKERS.len(), declared + of_two_tables);
+        assert_eq!(SCOPED.len() + OF_WORKERS.len() + OF_HOUSEKEEPING.len(), declared + of_two_tables);
     }
 
     #[test]
@@ -247,7 +279,7 @@ mod tests {
     #[tokio::test]
     async fn every_statement_prepares() {
         let store = SqliteStore::in_memory().await.unwrap();
-        for (name, sql) in SCOPED.into_iter().chain(OF_WORKERS) {
+        for (name, sql) in SCOPED.into_iter().chain(OF_WORKERS).chain(OF_HOUSEKEEPING) {
             let prepared = (&store.writer).prepare(sql.into_sql_str()).await;
             let prepared = prepared.unwrap_or_else(|e| panic!("{name}: {e}: {sql}"));
             assert!(!prepared.columns().is_empty(), "{name} returns no row to count");

@@ -27,7 +27,8 @@ pub(super) async fn a_lapsed_lease_is_claimed_again_and_counted(f: JobFixture) -
     f.job().await?;
     let first = f.claim_one(NONE).await?;
     let second = f.claim_one(NONE).await?;
-    ensure_eq((first.job.id, first.job.attempt + 1), (second.job.id, second.job.attempt), "the job and its attempt")?;
+    ensure_eq((first.job.id, first.job.attempt), (second.job.id, second.job.attempt), "the job and its attempt")?;
+    ensure_eq((first.job.crashes, second.job.crashes), (0, 1), "the lost workers")?;
     ensure(first.id != second.id, "two claims have one lease")
 }
 
@@ -37,7 +38,7 @@ pub(super) async fn a_heartbeat_extends_the_lease(f: JobFixture) -> Checked {
     f.store.heartbeat(lease.id, None, LONG).await?;
     ensure_eq(f.claim(1, LONG).await?, [], "claims after a long heartbeat")?;
     f.store.heartbeat(lease.id, None, NONE).await?;
-    ensure_eq(f.claim_one(LONG).await?.job.attempt, 2, "the attempt after a heartbeat of no length")
+    ensure_eq(f.claim_one(LONG).await?.job.crashes, 1, "the lost workers after a heartbeat of no length")
 }
 
 pub(super) async fn a_lapsed_lease_that_nobody_took_still_writes(f: JobFixture) -> Checked {
@@ -78,24 +79,24 @@ pub(super) async fn a_lease_that_never_was_is_lost(f: JobFixture) -> Checked {
 }
 
 pub(super) async fn a_job_that_loses_every_worker_fails(f: JobFixture) -> Checked {
-    let job = f.enqueue(erase("ada")?.with_max_attempts(3)).await?;
+    let job = f.enqueue(erase("ada")?.with_max_attempts(1).with_max_crashes(3)).await?;
     let mut last = f.claim_one(NONE).await?;
-    for attempt in 2..=3 {
+    for crashes in 1..3 {
         last = f.claim_one(NONE).await?;
-        ensure_eq(last.job.attempt, attempt, "the attempt")?;
+        ensure_eq((last.job.attempt, last.job.crashes), (1, crashes), "the attempt and the lost workers")?;
     }
-    ensure_eq(f.claim(1, LONG).await?, [], "claims after the last attempt")?;
+    ensure_eq(f.claim(1, LONG).await?, [], "claims after the last worker allowed was lost")?;
     let failed = f.kept(&job).await?;
-    ensure_eq((failed.state, failed.attempt), (JobState::Failed, 3), "the job that lost every worker")?;
+    ensure_eq((failed.state, failed.crashes), (JobState::Failed, 3), "the job that lost every worker")?;
     let error = failed.error.as_ref().map(|error| (error.kind, error.attempt));
-    ensure_eq(error, Some((ErrorKind::LeaseLost, 3)), "its error")?;
+    ensure_eq(error, Some((ErrorKind::LeaseLost, 1)), "its error")?;
     let event = f.history(&job, 0).await?.pop();
     ensure_eq(event.map(|event| (event.state, event.error)), Some((JobState::Failed, failed.error)), "its last event")?;
     ensure_kind(f.store.finish(last.id, &Outcome::Released).await, ErrorKind::LeaseLost, "its last worker")
 }
 
 pub(super) async fn a_poisoned_job_takes_no_place_in_a_claim(f: JobFixture) -> Checked {
-    f.enqueue(erase("ada")?.with_max_attempts(1)).await?;
+    f.enqueue(erase("ada")?.with_max_crashes(1)).await?;
     f.claim_one(NONE).await?;
     let next = f.job().await?;
     ensure_eq(f.claim(1, LONG).await?.first().map(|lease| lease.job.id), Some(next.id), "the job claimed")

@@ -1,5 +1,5 @@
 //! A catalog that fails when it is told to.
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -24,7 +24,9 @@ impl FlakyCatalog {
     pub fn new(inner: impl Catalog) -> Self {
         let samples = ["insert_sample", "sample", "samples", "update_sample"];
         let voices = ["insert_voice", "voice", "voices", "update_voice"];
-        Self { inner: Arc::new(inner), faults: Arc::new(Faults::of(&[samples, voices].concat())) }
+        let keeping = ["owners", "voice_owner"];
+        let verbs = [samples.as_slice(), &voices, &keeping].concat();
+        Self { inner: Arc::new(inner), faults: Arc::new(Faults::of(&verbs)) }
     }
 
     /// Plans a fault.
@@ -74,5 +76,13 @@ impl Catalog for FlakyCatalog {
 
     async fn update_voice(&self, voice: &Voice) -> Result<Voice> {
         self.faults.around("update_voice", &voice.id.to_string(), self.inner.update_voice(voice)).await
+    }
+
+    async fn owners(&self, after: Option<OwnerId>, limit: NonZeroUsize) -> Result<Vec<OwnerId>> {
+        self.faults.around("owners", "", self.inner.owners(after, limit)).await
+    }
+
+    async fn voice_owner(&self, id: VoiceId) -> Result<OwnerId> {
+        self.faults.around("voice_owner", &id.to_string(), self.inner.voice_owner(id)).await
     }
 }

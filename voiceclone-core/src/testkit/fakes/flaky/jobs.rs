@@ -23,7 +23,7 @@ pub struct FlakyJobs {
 impl FlakyJobs {
     /// Fails at nothing yet.
     pub fn new(inner: impl JobStore) -> Self {
-        let verbs = ["enqueue", "job", "jobs", "claim", "heartbeat", "finish", "cancel", "events"];
+        let verbs = ["enqueue", "job", "jobs", "claim", "heartbeat", "finish", "cancel", "events", "remove", "prune"];
         Self { inner: Arc::new(inner), faults: Arc::new(Faults::of(&verbs)) }
     }
 
@@ -74,5 +74,17 @@ impl JobStore for FlakyJobs {
 
     async fn events(&self, owner: &OwnerId, id: JobId, after: u64) -> Result<BoxStream<Result<JobEvent>>> {
         self.faults.around("events", &id.to_string(), self.inner.events(owner, id, after)).await
+    }
+
+    fn arrivals(&self) -> BoxStream<()> {
+        self.inner.arrivals()
+    }
+
+    async fn remove(&self, owner: &OwnerId, id: JobId) -> Result<Job> {
+        self.faults.around("remove", &id.to_string(), self.inner.remove(owner, id)).await
+    }
+
+    async fn prune(&self, age: Duration, limit: NonZeroUsize) -> Result<Vec<Job>> {
+        self.faults.around("prune", "", self.inner.prune(age, limit)).await
     }
 }

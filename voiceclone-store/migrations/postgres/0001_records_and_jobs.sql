@@ -1,0 +1,206 @@
+-- Everything is in the schema `voiceclone`, which the application's own tables do not share. Times are this database's
+-- clock, except where they are part of a record. Names and ids sort by their bytes (COLLATE "C"), as in Rust.
+-- Columns that only repeat a part of a JSON document are generated from it, so that they cannot disagree with it.
+
+-- The oldest version of these migrations that code may know and still work with the tables as they are. A migration that
+-- takes something away raises it; one that only adds leaves it, so that old and new processes run side by side.
+CREATE TABLE voiceclone.compatibility (oldest_version bigint NOT NULL);
+INSERT INTO voiceclone.compatibility VALUES (1);
+
+CREATE TABLE voiceclone.voice_samples (
+    sample_id     text COLLATE "C" PRIMARY KEY,
+    user_id       text COLLATE "C" NOT NULL,
+    version       bigint NOT NULL,
+    record        jsonb NOT NULL,
+    voice_id      text COLLATE "C" GENERATED ALWAYS AS (record ->> 'voice') STORED,
+    consent_id    text COLLATE "C" GENERATED ALWAYS AS (record #>> '{consent,id}') STORED,
+    original_url  text COLLATE "C" GENERATED ALWAYS AS (record ->> 'original') STORED,
+    processed_url text COLLATE "C" GENERATED ALWAYS AS (record ->> 'processed') STORED,
+    evidence_url  text COLLATE "C" GENERATED ALWAYS AS (record #>> '{consent,evidence}') STORED,
+    status        text NOT NULL GENERATED ALWAYS AS (record ->> 'state') STORED,
+    created_at    timestamptz NOT NULL,
+    updated_at    timestamptz NOT NULL
+);
+CREATE INDEX voice_samples_page ON voiceclone.voice_samples (user_id, sample_id);
+
+CREATE TABLE voiceclone.voices (
+    voice_id   text COLLATE "C" PRIMARY KEY,
+    user_id    text COLLATE "C" NOT NULL,
+    version    bigint NOT NULL,
+    record     jsonb NOT NULL,
+    name       text GENERATED ALWAYS AS (record ->> 'name') STORED,
+    status     text NOT NULL GENERATED ALWAYS AS (record ->> 'state') STORED,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+CREATE INDEX voices_page ON voiceclone.voices (user_id, voice_id);
+
+-- The clones of each voice, one row per provider, read out of the voice's document.
+CREATE VIEW voiceclone.voice_bindings AS
+SELECT v.voice_id, v.user_id, b.key AS provider, b.value #>> '{key,account}' AS account,
+       b.value ->> 'voice' AS provider_voice, b.value ->> 'state' AS status
+FROM voiceclone.voices v, jsonb_each(v.record -> 'bindings') b;
+
+-- The consent of each recording, read out of the recording's document.
+CREATE VIEW voiceclone.consents AS
+SELECT consent_id, user_id, sample_id, record #>> '{consent,subject}' AS subject,
+       record #>> '{consent,attester}' AS attester, record #>> '{consent,relationship}' AS relationship,
+       record #>> '{consent,statement_version}' AS statement_version, record #>> '{consent,given_at}' AS given_at,
+       record #>> '{consent,expires_at}' AS expires_at, record #>> '{consent,revoked_at}' AS revoked_at, evidence_url
+FROM voiceclone.voice_samples;
+
+CREATE TABLE voiceclone.clone_jobs (
+    job_id           text COLLATE "C" PRIMARY KEY,
+    user_id          text COLLATE "C" NOT NULL,
+    kind             text NOT NULL,
+    -- What is asked, apart from the text, which has a column of its own.
+    spec             jsonb NOT NULL,
+    text             text,
+    fingerprint      text NOT NULL,
+    idempotency_key  text COLLATE "C",
+    sample_id        text COLLATE "C" GENERATED ALWAYS AS (
+                         coalesce(spec ->> 'sample', spec #>> '{request,target,sample}')) STORED,
+    voice_id         text COLLATE "C" GENERATED ALWAYS AS (
+                         coalesce(spec ->> 'voice', spec #>> '{request,target,voice}')) STORED,
+    status           text NOT NULL CHECK (status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')),
+    priority         smallint NOT NULL,
+    attempt          bigint NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+    max_attempts     bigint NOT NULL CHECK (max_attempts >= 1),
+    crashes          bigint NOT NULL DEFAULT 0 CHECK (crashes >= 0),
+    max_crashes      bigint NOT NULL CHECK (max_crashes >= 1),
+    progress         jsonb,
+    output           jsonb,
+    result_url       text COLLATE "C" GENERATED ALWAYS AS (output ->> 'key') STORED,
+    error            jsonb,
+    cancel_requested boolean NOT NULL DEFAULT false,
+    last_seq         bigint NOT NULL DEFAULT 1,
+    lease_id         uuid,
+    lease_until      timestamptz,
+    worker           text,
+    run_at           timestamptz NOT NULL,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    updated_at       timestamptz NOT NULL DEFAULT now(),
+    ended_at         timestamptz,
+    -- A job is leased exactly while it runs, and has an end exactly when it has ended.
+    CHECK ((status = 'running') = (lease_id IS NOT NULL) AND (lease_id IS NULL) = (lease_until IS NULL)),
+    CHECK ((status IN ('succeeded', 'failed', 'cancelled')) = (ended_at IS NOT NULL))
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_analyze_scale_factor = 0.02);
+CREATE UNIQUE INDEX clone_jobs_idempotency ON voiceclone.clone_jobs (user_id, kind, idempotency_key)
+    WHERE idempotency_key IS NOT NULL;
+CREATE INDEX clone_jobs_page ON voiceclone.clone_jobs (user_id, job_id);
+-- The claim walks this owner by owner, so a long queue of one owner is not read for the sake of the others.
+CREATE INDEX clone_jobs_queued ON voiceclone.clone_jobs (user_id, priority DESC, run_at, job_id) WHERE status = 'queued';
+-- Finds a lease, and is the list of running jobs. No index names what a heartbeat writes (lease_until, progress,
+-- last_seq, updated_at): that keeps heartbeats within their page (HOT).
+CREATE UNIQUE INDEX clone_jobs_lease ON voiceclone.clone_jobs (lease_id) WHERE lease_id IS NOT NULL;
+CREATE INDEX clone_jobs_ended ON voiceclone.clone_jobs (ended_at) WHERE ended_at IS NOT NULL;
+
+CREATE TABLE voiceclone.job_events (
+    job_id   text COLLATE "C" NOT NULL REFERENCES voiceclone.clone_jobs (job_id) ON DELETE CASCADE,
+    seq      bigint NOT NULL,
+    at       timestamptz NOT NULL,
+    status   text NOT NULL,
+    progress jsonb,
+    error    jsonb,
+    PRIMARY KEY (job_id, seq)
+);
+
+-- An event is written by the very statement that changes its job, so no crash and no cancelled future comes between.
+CREATE FUNCTION voiceclone.write_job_event() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO voiceclone.job_events (job_id, seq, at, status, progress, error)
+    VALUES (NEW.job_id, NEW.last_seq, NEW.updated_at, NEW.status, NEW.progress, NEW.error);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER clone_jobs_first_event AFTER INSERT ON voiceclone.clone_jobs
+    FOR EACH ROW EXECUTE FUNCTION voiceclone.write_job_event();
+CREATE TRIGGER clone_jobs_next_event AFTER UPDATE OF last_seq ON voiceclone.clone_jobs
+    FOR EACH ROW WHEN (NEW.last_seq <> OLD.last_seq) EXECUTE FUNCTION voiceclone.write_job_event();
+
+-- Bytes: a row is written before the object, and lives exactly while a record names it.
+CREATE TABLE voiceclone.blobs (
+    key        text COLLATE "C" PRIMARY KEY,
+    status     text NOT NULL CHECK (status IN ('pending', 'live', 'deleting')),
+    -- The job that works with it, if its key names one: what a job keeps between two attempts is not swept.
+    job_id     text COLLATE "C",
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX blobs_unsettled ON voiceclone.blobs (updated_at) WHERE status <> 'live';
+
+CREATE FUNCTION voiceclone.name_blob(named text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE voiceclone.blobs SET status = 'live', updated_at = now() WHERE key = named AND status = 'pending';
+    IF NOT FOUND AND EXISTS (SELECT 1 FROM voiceclone.blobs WHERE key = named AND status = 'deleting') THEN
+        RAISE EXCEPTION 'a record names a blob that is being removed' USING ERRCODE = 'VC001';
+    END IF;
+END $$;
+CREATE FUNCTION voiceclone.drop_blob(dropped text) RETURNS void LANGUAGE sql AS $$
+    UPDATE voiceclone.blobs SET status = 'deleting', updated_at = now() WHERE key = dropped AND status <> 'deleting'
+$$;
+
+CREATE FUNCTION voiceclone.follow_sample_blobs() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    before text[] := '{}';
+    after  text[] := '{}';
+    url    text;
+BEGIN
+    IF TG_OP <> 'INSERT' AND OLD.status <> 'deleted' THEN
+        before := array_remove(ARRAY[OLD.original_url, OLD.processed_url, OLD.evidence_url], NULL);
+    END IF;
+    IF TG_OP <> 'DELETE' AND NEW.status <> 'deleted' THEN
+        after := array_remove(ARRAY[NEW.original_url, NEW.processed_url, NEW.evidence_url], NULL);
+    END IF;
+    FOREACH url IN ARRAY after LOOP
+        IF url <> ALL (before) THEN PERFORM voiceclone.name_blob(url); END IF;
+    END LOOP;
+    FOREACH url IN ARRAY before LOOP
+        IF url <> ALL (after) THEN PERFORM voiceclone.drop_blob(url); END IF;
+    END LOOP;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER voice_samples_blobs AFTER INSERT OR UPDATE OR DELETE ON voiceclone.voice_samples
+    FOR EACH ROW EXECUTE FUNCTION voiceclone.follow_sample_blobs();
+
+CREATE FUNCTION voiceclone.follow_job_blobs() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        PERFORM voiceclone.name_blob(NEW.result_url);
+    ELSE
+        PERFORM voiceclone.drop_blob(OLD.result_url);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER clone_jobs_result AFTER UPDATE OF output ON voiceclone.clone_jobs
+    FOR EACH ROW WHEN (NEW.result_url IS NOT NULL AND NEW.result_url IS DISTINCT FROM OLD.result_url)
+    EXECUTE FUNCTION voiceclone.follow_job_blobs();
+CREATE TRIGGER clone_jobs_gone AFTER DELETE ON voiceclone.clone_jobs
+    FOR EACH ROW WHEN (OLD.result_url IS NOT NULL) EXECUTE FUNCTION voiceclone.follow_job_blobs();
+
+-- Ends of jobs for whoever subscribed: written with the end itself, delivered at least once.
+CREATE TABLE voiceclone.outbox_subscribers (
+    subscriber text COLLATE "C" PRIMARY KEY,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE voiceclone.outbox (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subscriber  text COLLATE "C" NOT NULL REFERENCES voiceclone.outbox_subscribers ON DELETE CASCADE,
+    job_id      text COLLATE "C" NOT NULL,
+    user_id     text COLLATE "C" NOT NULL,
+    kind        text NOT NULL,
+    status      text NOT NULL,
+    at          timestamptz NOT NULL,
+    -- Not to be handed out again before this, unless it is acknowledged first.
+    hidden_until timestamptz NOT NULL DEFAULT '-infinity',
+    deliveries  bigint NOT NULL DEFAULT 0
+);
+CREATE INDEX outbox_order ON voiceclone.outbox (subscriber, id);
+
+CREATE FUNCTION voiceclone.post_job_end() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO voiceclone.outbox (subscriber, job_id, user_id, kind, status, at)
+    SELECT subscriber, NEW.job_id, NEW.user_id, NEW.kind, NEW.status, NEW.updated_at FROM voiceclone.outbox_subscribers;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER clone_jobs_outbox AFTER UPDATE OF status ON voiceclone.clone_jobs
+    FOR EACH ROW WHEN (NEW.ended_at IS NOT NULL AND OLD.ended_at IS NULL) EXECUTE FUNCTION voiceclone.post_job_end();
