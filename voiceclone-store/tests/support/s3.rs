@@ -37,6 +37,7 @@ use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::RwLock, task::JoinSet};
 use tokio_util::task::AbortOnDropHandle;
+use voiceclone_store::{Credentials, ObjectBlobStore, ObjectBlobStoreBuilder};
 
 /// The only bucket there is.
 pub(crate) const BUCKET: &str = "voices";
@@ -66,6 +67,16 @@ impl S3Server {
         Self { endpoint, root, _serving: AbortOnDropHandle::new(serving) }
     }
 
+    /// Blobs below `prefix` of the bucket, yet to be opened.
+    pub(crate) fn builder(&self, prefix: &str) -> ObjectBlobStoreBuilder {
+        builder(&self.endpoint, prefix)
+    }
+
+    /// Blobs below `prefix` of the bucket.
+    pub(crate) async fn store(&self, prefix: &str) -> ObjectBlobStore {
+        self.builder(prefix).build().await.unwrap()
+    }
+
     /// Where its files are: the objects below the bucket's name.
     pub(crate) fn root(&self) -> &Path {
         self.root.path()
@@ -75,6 +86,12 @@ impl S3Server {
     pub(crate) fn unfinished_uploads(&self) -> usize {
         unfinished_uploads(self.root())
     }
+}
+
+/// Blobs below `prefix` of the bucket of whoever serves at `endpoint`, yet to be opened.
+pub(crate) fn builder(endpoint: &str, prefix: &str) -> ObjectBlobStoreBuilder {
+    let builder = ObjectBlobStore::builder(&format!("s3://{BUCKET}/{prefix}")).unwrap();
+    builder.endpoint(endpoint).region(REGION).credentials(Credentials::s3(ACCESS_KEY, SECRET_KEY))
 }
 
 /// How many uploads in parts lie unfinished in the directory of a server.
