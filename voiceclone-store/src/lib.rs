@@ -1,7 +1,8 @@
 //! Storage for voiceclone: blobs in any object store, records and jobs in an SQL database.
 //!
-//! - [`ObjectBlobStore`] is a [`BlobStore`](voiceclone_core::store::BlobStore): bytes in a directory (feature `fs`) or
-//!   wherever `object_store` reaches.
+//! - [`ObjectBlobStore`] is a [`BlobStore`](voiceclone_core::store::BlobStore): bytes in a directory (feature `fs`), in S3 and
+//!   what speaks its protocol (`s3`), Google Cloud Storage (`gcs`), Azure Blob Storage (`azure`), or wherever else
+//!   `object_store` reaches.
 //! - `SqliteStore` (feature `sqlite`) is a [`Catalog`](voiceclone_core::store::Catalog) and a
 //!   [`JobStore`](voiceclone_core::store::JobStore): samples, voices, jobs and their events in one file.
 //!
@@ -39,6 +40,6 @@ mod error;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub use blobs::ObjectBlobStore;
+pub use blobs::{Credentials, ObjectBlobStore, ObjectBlobStoreBuilder};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
