@@ -22,10 +22,22 @@ pub(crate) fn sql(error: sqlx::Error) -> Error {
     Error::new(kind, message).with_source(error)
 }
 
+/// The one thing that a trigger of ours refuses.
+#[cfg(feature = "_sql")]
+const BLOB_IS_GONE: &str = "the record names a blob that is gone or being removed";
+
+/// `SQLITE_CONSTRAINT_TRIGGER`: a trigger raised it.
+#[cfg(feature = "sqlite")]
+const RAISED: i32 = 1811;
+
 /// By SQLite's primary result code, the low byte of the extended one (<https://www.sqlite.org/rescode.html>).
 #[cfg(feature = "sqlite")]
 fn sqlite(code: Option<&str>) -> (ErrorKind, &'static str) {
-    match code.and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff) {
+    let code = code.and_then(|code| code.parse::<i32>().ok());
+    if code == Some(RAISED) {
+        return (ErrorKind::Conflict, BLOB_IS_GONE);
+    }
+    match code.map(|code| code & 0xff) {
         Some(13) => (ErrorKind::Unavailable, "the disk of the database is full"),
         Some(5 | 6) => (ErrorKind::Unavailable, "the database is busy with another writer"),
         Some(10) => (ErrorKind::Unavailable, "the disk of the database failed"),
