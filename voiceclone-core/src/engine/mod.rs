@@ -4,6 +4,7 @@
 //! job; a [`Worker`](crate::worker::Worker) of this or any other process over the same stores does it. Data walks one
 //! way: `ingest` → `prepare` → `resolve` → `speak` (live) or `render` (job) → `join` → marker → store.
 mod builder;
+mod direct;
 mod enroll;
 mod erase;
 mod ingest;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 pub use builder::{EngineBuilder, EngineLimits, Provider};
+pub use direct::{DirectUpload, UploadSlot};
 pub use ingest::{Ingested, Upload};
 pub use jobs::JobHandle;
 pub use speak::Speech;
