@@ -4,6 +4,7 @@
 //!   wherever `object_store` reaches.
 //! - `SqliteStore` (feature `sqlite`) is a [`Catalog`](voiceclone_core::store::Catalog) and a
 //!   [`JobStore`](voiceclone_core::store::JobStore): samples, voices, jobs and their events in one file.
+//! - `PostgresStore` (feature `postgres`) is the same for many machines, in one database.
 //!
 //! This crate knows no provider and no HTTP. `object_store` and `sqlx` retry by themselves where that is safe: do not
 //! wrap these stores in another retry.
@@ -36,9 +37,15 @@
 //! ```
 mod blobs;
 mod error;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "_sql")]
+mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 pub use blobs::ObjectBlobStore;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
