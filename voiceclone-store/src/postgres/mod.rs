@@ -168,3 +168,5 @@ impl fmt::Debug for PostgresStore {
 #[cfg(test)]
 #[path = "../../tests/support/postgres.rs"]
 mod server;
+#[cfg(test)]
+mod tests;

@@ -275,11 +275,17 @@ pub(super) const VERSIONS: &str = "
     SELECT coalesce(max(version), 0) AS newest, (SELECT max(oldest_version) FROM voiceclone.compatibility) AS oldest
     FROM voiceclone.migrations WHERE success";
 
+/// Every statement by name.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    tests::SCOPED.into_iter().chain(tests::OF_WORKERS).chain(tests::OF_HOUSEKEEPING)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SCOPED: [(&str, &str); 16] = [
+    pub(super) const SCOPED: [(&str, &str); 16] = [
         ("insert sample", SAMPLES.insert),
         ("get sample", SAMPLES.get),
         ("page samples", SAMPLES.page),
@@ -299,10 +305,10 @@ mod tests {
     ];
 
     /// A worker serves every owner, so these name no owner; the last two name leases, which only their worker knows.
-    const OF_WORKERS: [(&str, &str); 3] = [("claim", CLAIM), ("heartbeat", HEARTBEAT), ("finish", FINISH)];
+    pub(super) const OF_WORKERS: [(&str, &str); 3] = [("claim", CLAIM), ("heartbeat", HEARTBEAT), ("finish", FINISH)];
 
     /// Housekeeping serves every owner too.
-    const OF_HOUSEKEEPING: [(&str, &str); 5] = [
+    pub(super) const OF_HOUSEKEEPING: [(&str, &str); 5] = [
         ("prune", PRUNE),
         ("owners", OWNERS),
         ("voice owner", VOICE_OWNER),
