@@ -1,7 +1,8 @@
 //! Storage for voiceclone: blobs in any object store, records and jobs in an SQL database.
 //!
-//! - [`ObjectBlobStore`] is a [`BlobStore`](voiceclone_core::store::BlobStore): bytes in a directory (feature `fs`) or
-//!   wherever `object_store` reaches.
+//! - [`ObjectBlobStore`] is a [`BlobStore`](voiceclone_core::store::BlobStore): bytes in a directory (feature `fs`), in S3 and
+//!   what speaks its protocol (`s3`), Google Cloud Storage (`gcs`), Azure Blob Storage (`azure`), or wherever else
+//!   `object_store` reaches.
 //! - `SqliteStore` (feature `sqlite`) is a [`Catalog`](voiceclone_core::store::Catalog) and a
 //!   [`JobStore`](voiceclone_core::store::JobStore): samples, voices, jobs and their events in one file.
 //! - `LedgerBlobs` keeps books of the blobs in the database, so that no bytes outlive their record and no record its
@@ -46,7 +47,7 @@ mod outbox;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub use blobs::ObjectBlobStore;
+pub use blobs::{Credentials, ObjectBlobStore, ObjectBlobStoreBuilder};
 #[cfg(feature = "_sql")]
 pub use ledger::{LedgerAudit, LedgerBlobs, LedgerSwept};
 #[cfg(feature = "_sql")]
