@@ -40,6 +40,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 mod blobs;
+pub mod docs;
 mod error;
 #[cfg(feature = "_sql")]
 mod ledger;
