@@ -6,6 +6,7 @@
 mod builder;
 mod enroll;
 mod erase;
+mod housekeeping;
 mod ingest;
 mod jobs;
 mod join;
@@ -14,14 +15,17 @@ mod prepare;
 mod records;
 mod render;
 mod resolve;
+mod revoke;
 mod route;
 mod segments;
 mod speak;
+mod stop;
 mod sweep;
 
 use std::sync::Arc;
 
 pub use builder::{EngineBuilder, EngineLimits, Provider};
+pub use housekeeping::{HousekeepingConfig, Pruned, RunningHousekeeping, SweptClones, SweptOwners};
 pub use ingest::{Ingested, Upload};
 pub use jobs::JobHandle;
 pub use speak::Speech;
@@ -30,6 +34,7 @@ pub use sweep::Swept;
 pub(crate) use enroll::is_still_enrolling;
 pub(crate) use records::is_still_preparing;
 pub(crate) use render::ProgressSink;
+pub(crate) use stop::is_still_stopping;
 
 use crate::{
     consent::ConsentPolicy,

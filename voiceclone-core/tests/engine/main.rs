@@ -5,9 +5,11 @@
 mod clones;
 mod consents;
 mod erasure;
+mod housekeeping;
 mod jobs;
 mod live;
 mod owners;
+mod stray_clones;
 mod support;
 mod sweeps;
 mod uploads;
