@@ -153,8 +153,8 @@ mod tests {
         let kind = Doubling { permits: Arc::new(Semaphore::new(0)), batches: Arc::default() };
         let (gate, batches) = (Arc::clone(&kind.permits), Arc::clone(&kind.batches));
         let mut tasks = JoinSet::new();
-        let batcher = Batcher::start(kind, &mut tasks, CancellationToken::new());
-        let answers = futures_util::future::join_all(calls.iter().map(|call| batcher.call(*call)));
+        let doubling = Batcher::start(kind, &mut tasks, CancellationToken::new());
+        let answers = futures_util::future::join_all(calls.iter().map(|call| doubling.call(*call)));
         let opened = async { gate.add_permits(permits) };
         let (answers, ()) = tokio::join!(answers, opened);
         let batches = batches.lock().unwrap().clone();

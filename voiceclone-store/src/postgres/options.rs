@@ -157,7 +157,7 @@ impl fmt::Debug for PostgresOptions {
             .field("acquire_timeout", &self.acquire_timeout)
             .field("statement_timeout", &self.statement_timeout)
             .field("poll_interval", &self.poll_interval)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
