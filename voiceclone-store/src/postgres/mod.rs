@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use voiceclone_core::Result;
 
 use batch::Batcher;
+use claim::Claims;
 use link::{Link, Statement};
 pub use options::PostgresOptions;
 use wake::Wake;
@@ -73,8 +74,7 @@ struct Inner {
     enqueues: Batcher<Enqueues>,
     heartbeats: Batcher<Heartbeats>,
     finishes: Batcher<Finishes>,
-    /// The owner after whom the next claim begins.
-    claims: Mutex<String>,
+    claims: Batcher<Claims>,
     poll_interval: Duration,
     place: String,
     closing: CancellationToken,
@@ -145,8 +145,8 @@ impl PostgresStore {
             enqueues: Batcher::start(Enqueues(hands.clone()), &mut tasks, closing.clone()),
             heartbeats: Batcher::start(Heartbeats(hands.clone()), &mut tasks, closing.clone()),
             finishes: Batcher::start(Finishes(hands.clone()), &mut tasks, closing.clone()),
+            claims: Batcher::start(Claims::new(hands.clone()), &mut tasks, closing.clone()),
             hands,
-            claims: Mutex::default(),
             poll_interval: options.poll_interval,
             place: options.place(),
             closing,
