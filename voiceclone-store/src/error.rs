@@ -74,6 +74,7 @@ fn migration_of(error: sqlx::migrate::MigrateError, sql: impl Fn(sqlx::Error) ->
 /// PostgreSQL's error, or that of the way to it. Its details may repeat values of a row and its settings, so only the
 /// code and the main sentence are kept.
 #[cfg(feature = "postgres")]
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over, of which nothing else is kept")]
 pub(crate) fn postgres(error: sqlx::Error) -> Error {
     let (kind, message) = match &error {
         sqlx::Error::Database(failure) => {

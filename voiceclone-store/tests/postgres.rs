@@ -323,3 +323,21 @@ async fn everything_ends_with_the_last_of_the_store() {
         AND backend_type = 'client backend'";
     while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut raw).await.unwrap() > 0 {}
 }
+
+#[tokio::test]
+async fn a_claim_that_is_dropped_gives_its_jobs_back() {
+    let url = database().await;
+    let store = PostgresStore::connect(&url).await.unwrap();
+    let (job, mut arrivals) = (store.enqueue(&a_job()).await.unwrap().into_job(), store.arrivals());
+    let mut claim = Box::pin(store.claim("worker", ONE, LONG));
+    assert!(futures_util::poll!(&mut claim).is_pending());
+    drop(claim);
+    let taken = loop {
+        let mut leases = store.claim("worker", ONE, LONG).await.unwrap();
+        match leases.pop() {
+            Some(lease) => break lease.job,
+            None => arrivals.next().await.unwrap(),
+        }
+    };
+    assert_eq!((taken.id, taken.attempt, taken.crashes), (job.id, 1, 0));
+}

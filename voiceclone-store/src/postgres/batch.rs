@@ -14,19 +14,28 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use voiceclone_core::{Error, ErrorKind, Result};
 
-/// The most calls of one statement.
-const MOST: usize = 200;
-
 /// One kind of call, many of which make one statement.
 pub(super) trait Batched: Send + Sync + 'static {
     type Call: Send + Sync + 'static;
     type Answer: Send + 'static;
+
+    /// The most that one statement may weigh, unless a single call weighs more.
+    const MOST: usize = 200;
+
+    fn weight(_: &Self::Call) -> usize {
+        1
+    }
 
     /// What the call is about.
     fn subjects(call: &Self::Call) -> Vec<String>;
 
     /// Makes the calls, all or none, and answers in their order.
     fn run(&self, calls: &[Arc<Self::Call>]) -> impl Future<Output = Result<Vec<Self::Answer>>> + Send;
+
+    /// Takes back an answer whose caller has gone.
+    fn undelivered(&self, _: Self::Answer) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
 
 struct Waiting<B: Batched> {
@@ -76,8 +85,9 @@ async fn drive<B: Batched>(kind: B, mut receiver: mpsc::UnboundedReceiver<Waitin
         let (calls, replies): (Vec<_>, Vec<_>) =
             take::<B>(&mut waiting).into_iter().map(|waiting| (waiting.call, waiting.reply)).unzip();
         for (reply, answer) in replies.into_iter().zip(run(&kind, &calls).await) {
-            // Whoever asked may have gone.
-            let _ = reply.send(answer);
+            if let Err(Ok(undelivered)) = reply.send(answer) {
+                kind.undelivered(undelivered).await;
+            }
         }
     }
 }
@@ -85,10 +95,11 @@ async fn drive<B: Batched>(kind: B, mut receiver: mpsc::UnboundedReceiver<Waitin
 /// The calls that can go together, the longest waiting first. A later one about the same thing stays, and so does what
 /// comes after that one about any of its things.
 fn take<B: Batched>(waiting: &mut VecDeque<Waiting<B>>) -> Vec<Waiting<B>> {
-    let mut about = HashSet::new();
+    let (mut about, mut weight) = (HashSet::new(), 0_usize);
     let (mut batch, mut rest) = (Vec::new(), VecDeque::new());
     while let Some(next) = waiting.pop_front() {
-        if batch.len() == MOST {
+        weight = weight.saturating_add(B::weight(&next.call));
+        if weight > B::MOST && !batch.is_empty() {
             rest.push_back(next);
             break;
         }
@@ -153,8 +164,8 @@ mod tests {
         let kind = Doubling { permits: Arc::new(Semaphore::new(0)), batches: Arc::default() };
         let (gate, batches) = (Arc::clone(&kind.permits), Arc::clone(&kind.batches));
         let mut tasks = JoinSet::new();
-        let batcher = Batcher::start(kind, &mut tasks, CancellationToken::new());
-        let answers = futures_util::future::join_all(calls.iter().map(|call| batcher.call(*call)));
+        let doubling = Batcher::start(kind, &mut tasks, CancellationToken::new());
+        let answers = futures_util::future::join_all(calls.iter().map(|call| doubling.call(*call)));
         let opened = async { gate.add_permits(permits) };
         let (answers, ()) = tokio::join!(answers, opened);
         let batches = batches.lock().unwrap().clone();

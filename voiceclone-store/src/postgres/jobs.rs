@@ -13,6 +13,7 @@ use voiceclone_core::{
 
 use super::{
     PostgresStore,
+    claim::Ask,
     link::Statement,
     rows, sql,
     writes::{Beat, End, NewRow},
@@ -80,7 +81,7 @@ impl JobStore for PostgresStore {
     }
 
     async fn claim(&self, worker: &str, limit: NonZeroUsize, lease: Duration) -> Result<Vec<Lease>> {
-        self.take(worker, limit, lease).await
+        self.0.claims.call(Ask::of(worker, limit, lease)).await
     }
 
     async fn heartbeat(&self, lease: LeaseId, progress: Option<Progress>, length: Duration) -> Result<LeaseStatus> {

@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use voiceclone_core::Result;
 
 use batch::Batcher;
+use claim::Claims;
 use link::{Link, Statement};
 pub use options::PostgresOptions;
 use wake::Wake;
@@ -76,8 +77,7 @@ struct Inner {
     enqueues: Batcher<Enqueues>,
     heartbeats: Batcher<Heartbeats>,
     finishes: Batcher<Finishes>,
-    /// The owner after whom the next claim begins.
-    claims: Mutex<String>,
+    claims: Batcher<Claims>,
     poll_interval: Duration,
     place: String,
     closing: CancellationToken,
@@ -148,8 +148,8 @@ impl PostgresStore {
             enqueues: Batcher::start(Enqueues(hands.clone()), &mut tasks, closing.clone()),
             heartbeats: Batcher::start(Heartbeats(hands.clone()), &mut tasks, closing.clone()),
             finishes: Batcher::start(Finishes(hands.clone()), &mut tasks, closing.clone()),
+            claims: Batcher::start(Claims::new(hands.clone()), &mut tasks, closing.clone()),
             hands,
-            claims: Mutex::default(),
             poll_interval: options.poll_interval,
             place: options.place(),
             closing,

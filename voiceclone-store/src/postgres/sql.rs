@@ -88,7 +88,7 @@ pub(super) const JOBS: &str = concat!(
     WHERE j.user_id = $1 AND j.job_id > $2 AND ($3::text IS NULL OR j.status = $3) ORDER BY j.job_id LIMIT $4"
 );
 
-/// `$1` how many, `$2` as many fresh leases, `$3` worker, `$4` length of the lease, `$5` the owner after whom to begin,
+/// `$1` how many, `$2` as many fresh leases, `$3` their workers, `$4` their lengths, `$5` the owner after whom to begin,
 /// `$6` how many owners to look at, `$7` how many more candidates than `$1` to look at.
 ///
 /// Owners are found one by one in the index of queued jobs: those after `$5`, then those from the first on. `due` holds
@@ -145,11 +145,12 @@ pub(super) const CLAIM: &str = concat!(
                 AND NOT j.cancel_requested AND j.crashes + 1 < j.max_crashes
         ORDER BY c.place LIMIT $1 FOR NO KEY UPDATE OF j SKIP LOCKED
     ), taken AS MATERIALIZED (
-        SELECT job_id, ($2::uuid[])[(row_number() OVER (ORDER BY place))::int] AS lease_id FROM locked
+        SELECT job_id, ($2::uuid[])[turn] AS lease_id, ($3::text[])[turn] AS worker, ($4::bigint[])[turn] AS length
+        FROM (SELECT job_id, (row_number() OVER (ORDER BY place))::int AS turn FROM locked) turns
     ), claimed AS (
         UPDATE voiceclone.clone_jobs j SET status = 'running', attempt = attempt + (status = 'queued')::int,
-            crashes = crashes + (status = 'running')::int, lease_id = taken.lease_id, worker = $3,
-            lease_until = now() + $4 * interval '1 microsecond', last_seq = last_seq + 1, updated_at = now()
+            crashes = crashes + (status = 'running')::int, lease_id = taken.lease_id, worker = taken.worker,
+            lease_until = now() + taken.length * interval '1 microsecond', last_seq = last_seq + 1, updated_at = now()
         FROM taken WHERE j.job_id = taken.job_id
         RETURNING j.lease_id, ",
     job!(),
@@ -328,7 +329,9 @@ mod tests {
     fn every_statement_of_a_caller_is_scoped_by_owner() {
         for (name, sql) in SCOPED {
             let writes_owner = sql.trim_start().starts_with("INSERT") && sql.contains("user_id");
-            assert!(writes_owner || sql.contains("user_id = $1") || sql.contains("user_id = $2"), "{name}: {sql}");
+            let condition = sql.split_once("WHERE").map_or("", |(_, condition)| condition);
+            let asks_for_owner = condition.contains("user_id = $1") || condition.contains("user_id = $2");
+            assert!(writes_owner || asks_for_owner, "{name}: {sql}");
         }
     }
 

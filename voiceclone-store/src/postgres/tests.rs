@@ -41,13 +41,13 @@ async fn a_claim_reads_no_more_of_the_table_than_it_must() {
     let (_, mut connection) = database().await;
     sqlx::query(MANY).execute(&mut connection).await.unwrap();
     sqlx::query("ANALYZE voiceclone.clone_jobs").execute(&mut connection).await.unwrap();
-    let types = "(bigint, uuid[], text, bigint, text, bigint, bigint)";
+    let types = "(bigint, uuid[], text[], bigint[], text, bigint, bigint)";
     let prepare = format!("PREPARE claim {types} AS {}", sql::CLAIM);
     sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut connection).await.unwrap();
     for mode in ["force_custom_plan", "force_generic_plan"] {
         let set = format!("SET plan_cache_mode = {mode}");
         sqlx::raw_sql(AssertSqlSafe(set)).execute(&mut connection).await.unwrap();
-        let explain = "EXPLAIN EXECUTE claim (10, '{}', 'worker', 1, '', 1000, 32)";
+        let explain = "EXPLAIN EXECUTE claim (10, '{}', '{}', '{}', '', 1000, 32)";
         let rows = sqlx::raw_sql(explain).fetch_all(&mut connection).await.unwrap();
         let plan: Vec<String> = rows.iter().map(|row| sqlx::Row::get(row, 0)).collect();
         let plan = plan.join("\n");

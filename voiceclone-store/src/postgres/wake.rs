@@ -84,8 +84,8 @@ impl Wake {
 
     fn heard(&self, notification: &PgNotification) {
         match (notification.channel(), notification.payload()) {
-            (JOBS, _) => _ = self.arrived.send_replace(()),
-            (_, "") => _ = self.changed.send(None),
+            (JOBS, _) => self.arrived.send_replace(()),
+            (_, "") => drop(self.changed.send(None)),
             (_, ids) => {
                 for id in ids.split(' ').filter_map(|id| Uuid::try_parse(id).ok()) {
                     let _ = self.changed.send(Some(JobId::from_uuid(id)));
