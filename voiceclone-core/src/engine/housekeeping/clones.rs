@@ -35,7 +35,7 @@ enum Fate {
 impl Engine {
     /// Removes clones that no voice has any more from the accounts of the plugged-in providers. Only those named as this
     /// library names them are looked at, and of these only those whose voice is known here and either deleted, or bound to
-    /// another clone. One that changed within [`EngineLimits::enrolment_patience`](super::EngineLimits) is left alone. A
+    /// another clone. One that changed within [`EngineLimits::enrolment_patience`](crate::engine::EngineLimits) is left alone. A
     /// provider that fails is logged, counted and passed over.
     ///
     /// # Errors
