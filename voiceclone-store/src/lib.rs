@@ -1,9 +1,13 @@
 //! Storage for voiceclone: blobs in any object store, records and jobs in an SQL database.
 //!
-//! - [`ObjectBlobStore`] is a [`BlobStore`](voiceclone_core::store::BlobStore): bytes in a directory (feature `fs`) or
-//!   wherever `object_store` reaches.
+//! - [`ObjectBlobStore`] is a [`BlobStore`](voiceclone_core::store::BlobStore): bytes in a directory (feature `fs`), in S3 and
+//!   what speaks its protocol (`s3`), Google Cloud Storage (`gcs`), Azure Blob Storage (`azure`), or wherever else
+//!   `object_store` reaches.
 //! - `SqliteStore` (feature `sqlite`) is a [`Catalog`](voiceclone_core::store::Catalog) and a
 //!   [`JobStore`](voiceclone_core::store::JobStore): samples, voices, jobs and their events in one file.
+//! - `LedgerBlobs` keeps books of the blobs in the database, so that no bytes outlive their record and no record its
+//!   bytes.
+//! - `Outbox` hands the ends of jobs to whoever must tell somebody, at least once.
 //!
 //! This crate knows no provider and no HTTP. `object_store` and `sqlx` retry by themselves where that is safe: do not
 //! wrap these stores in another retry.
@@ -36,9 +40,17 @@
 //! ```
 mod blobs;
 mod error;
+#[cfg(feature = "_sql")]
+mod ledger;
+#[cfg(feature = "_sql")]
+mod outbox;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub use blobs::ObjectBlobStore;
+pub use blobs::{Credentials, ObjectBlobStore, ObjectBlobStoreBuilder};
+#[cfg(feature = "_sql")]
+pub use ledger::{LedgerAudit, LedgerBlobs, LedgerSwept};
+#[cfg(feature = "_sql")]
+pub use outbox::{Outbox, OutboxMessage, OutboxWaiting};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

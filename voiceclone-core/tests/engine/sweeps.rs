@@ -2,7 +2,7 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use voiceclone_core::{
-    domain::SampleState,
+    domain::{DEFAULT_MAX_CRASHES, SampleState},
     id::{JobId, LeaseId, OwnerId, SampleId},
     store::{BlobBody, BlobKey, BlobStore as _, Catalog as _, JobStore as _, PageQuery, PutOptions},
     testkit::fakes::{StoreFault, ToneSynthesizer, When},
@@ -63,7 +63,7 @@ async fn a_recording_whose_workers_were_all_lost_is_rejected_and_not_waited_for(
     let stores = Stores::new();
     let engine = stores.engine(&ToneSynthesizer::by_reference());
     let ingested = engine.ingest(&alice(), upload()).await.unwrap();
-    for _ in 0..=voiceclone_core::domain::DEFAULT_MAX_ATTEMPTS {
+    for _ in 0..=DEFAULT_MAX_CRASHES {
         stores.jobs.claim("doomed", NonZeroUsize::MIN, Duration::from_secs(1)).await.unwrap();
         tokio::time::advance(Duration::from_secs(2)).await;
     }
@@ -71,7 +71,7 @@ async fn a_recording_whose_workers_were_all_lost_is_rejected_and_not_waited_for(
     engine.sweep(&alice(), Duration::ZERO).await.unwrap();
     let sample = engine.sample(&alice(), ingested.sample.id).await.unwrap();
     assert_eq!(sample.state(), SampleState::Rejected);
-    assert!(sample.rejections[0].contains("worker was lost"), "{:?}", sample.rejections);
+    assert!(sample.rejections[0].contains("workers were lost"), "{:?}", sample.rejections);
 }
 
 #[tokio::test(start_paused = true)]

@@ -102,7 +102,7 @@ async fn a_worker_that_is_cut_off_leaves_its_job_to_another() {
     running(&job).await;
     cut_off.plan("claim", When::always(), StoreFault::Fails(unavailable()));
     let job = ended(&engine, job).await;
-    assert_eq!((job.state, job.attempt), (JobState::Succeeded, 2));
+    assert_eq!((job.state, job.attempt, job.crashes), (JobState::Succeeded, 1, 1));
     assert_eq!((slow.live(), tone.calls() > 0), (0, true), "the first has stopped, the second has spoken");
     first.shutdown().await;
     assert_eq!(stores.job_keys().await, [spoken(&job).key.to_string()]);
@@ -122,7 +122,7 @@ async fn a_worker_that_could_not_say_that_it_was_done_makes_no_second_artefact()
     cut_off.plan("claim", When::always(), StoreFault::Fails(unavailable()));
     let job = ended(&engine, job).await;
     first.shutdown().await;
-    assert_eq!((job.state, job.attempt), (JobState::Succeeded, 2));
+    assert_eq!((job.state, job.attempt, job.crashes), (JobState::Succeeded, 1, 1));
     assert_eq!(tone.calls(), 0, "the segments that were paid for are used");
     engine.sweep(&alice(), Duration::ZERO).await.unwrap();
     assert_eq!(stores.job_keys().await, [spoken(&job).key.to_string()]);
@@ -142,7 +142,7 @@ async fn a_lost_answer_to_the_end_of_a_job_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_killed_worker_costs_an_attempt_and_no_segment() {
+async fn a_killed_worker_costs_neither_an_attempt_nor_a_segment() {
     let slow = Fault::Slow(Duration::from_secs(10));
     let tone = ToneSynthesizer::by_reference().with_fault(When::text("Three").times(1), slow);
     let stores = Stores::new();
@@ -154,7 +154,7 @@ async fn a_killed_worker_costs_an_attempt_and_no_segment() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     drop(killed);
     let job = ended(&engine, job).await;
-    assert_eq!((job.state, job.attempt), (JobState::Succeeded, 2));
+    assert_eq!((job.state, job.attempt, job.crashes), (JobState::Succeeded, 1, 1));
     assert_eq!(["One", "Two", "Three"].map(|part| tone.calls_for(part)), [1, 1, 2]);
     assert_eq!(stores.job_keys().await, [spoken(&job).key.to_string()]);
 }
@@ -165,14 +165,15 @@ async fn a_job_whose_workers_are_all_killed_fails_with_a_reason() {
     let engine = stores.engine(&ToneSynthesizer::by_reference());
     let (_, voice) = prepared(&engine).await;
     let spec = JobSpec::Speak { request: saying(voice, THREE) };
-    let job = engine.enqueue(NewJob::new(alice(), spec).with_max_attempts(2)).await.unwrap();
+    let job = engine.enqueue(NewJob::new(alice(), spec).with_max_attempts(1).with_max_crashes(2)).await.unwrap();
     for _ in 0..2 {
         let claimed = stores.jobs.claim("doomed", NonZeroUsize::MIN, Duration::from_secs(1)).await.unwrap();
         assert_eq!(claimed.len(), 1);
         tokio::time::advance(Duration::from_secs(2)).await;
     }
     let job = ended(&engine, job).await;
-    assert_eq!((job.state, job.error.unwrap().kind), (JobState::Failed, ErrorKind::LeaseLost));
+    assert_eq!((job.state, job.attempt, job.crashes), (JobState::Failed, 1, 2));
+    assert_eq!(job.error.unwrap().kind, ErrorKind::LeaseLost);
 }
 
 /// A text that kills whoever speaks it would take the jobs beside it along, each time, until they failed with it.

@@ -3,7 +3,7 @@ use std::{collections::HashMap, num::NonZeroUsize, sync::Mutex};
 
 use voiceclone_core::{
     Error, ErrorKind, Result, async_trait,
-    domain::{SampleState, Version, Voice, VoiceSample},
+    domain::{SampleState, Version, Voice, VoiceSample, VoiceState},
     id::{OwnerId, SampleId, VoiceId},
     memory::MemoryCatalog,
     store::{Catalog, Page, PageQuery},
@@ -28,6 +28,10 @@ enum Fault {
     PagesByOffset,
     StartsOverOnGarbage,
     HidesTheDeleted,
+    OrdersOwnersByCase,
+    RepeatsOwners,
+    ForgetsOwnersOfTheDeleted,
+    OwnsOnlyTheLiving,
 }
 
 #[derive(Debug)]
@@ -148,11 +152,33 @@ impl Catalog for FaultyCatalog {
     }
 
     async fn owners(&self, after: Option<OwnerId>, limit: NonZeroUsize) -> Result<Vec<OwnerId>> {
-        self.inner.owners(after, limit).await
+        let mut owners = self.inner.owners(None, NonZeroUsize::MAX).await?;
+        match self.fault {
+            Fault::OrdersOwnersByCase => owners.sort_by_key(|owner| (owner.as_str().to_lowercase(), owner.clone())),
+            Fault::ForgetsOwnersOfTheDeleted => {
+                let mut living = Vec::new();
+                for owner in owners {
+                    if !self.inner.samples(&PageQuery::of(owner.clone())).await?.items.is_empty() {
+                        living.push(owner);
+                    }
+                }
+                owners = living;
+            }
+            _ => {}
+        }
+        let repeats = self.fault == Fault::RepeatsOwners && limit.get() > 1;
+        let from = after.map_or(0, |after| {
+            let known = owners.iter().position(|owner| *owner == after).map(|i| if repeats { i } else { i + 1 });
+            known.unwrap_or_else(|| owners.iter().position(|owner| *owner > after).unwrap_or(owners.len()))
+        });
+        Ok(owners.into_iter().skip(from).take(limit.get()).collect())
     }
 
     async fn voice_owner(&self, id: VoiceId) -> Result<OwnerId> {
-        self.inner.voice_owner(id).await
+        let owner = self.inner.voice_owner(id).await?;
+        let is_deleted = self.inner.voice(&owner, id).await?.state() == VoiceState::Deleted;
+        let hides = self.fault == Fault::OwnsOnlyTheLiving && is_deleted;
+        if hides { Err(Error::not_found("voice", id)) } else { Ok(owner) }
     }
 }
 
@@ -175,6 +201,10 @@ fn every_faulty_catalog_is_caught() {
         (Fault::PagesByOffset, "records_inserted_while_paging_neither_repeat_nor_hide_others"),
         (Fault::StartsOverOnGarbage, "a_cursor_that_no_page_gave_is_invalid"),
         (Fault::HidesTheDeleted, "deleted_records_leave_the_pages_and_stay_readable"),
+        (Fault::OrdersOwnersByCase, "owners_are_paged_in_the_order_of_their_bytes"),
+        (Fault::RepeatsOwners, "owners_are_paged_in_the_order_of_their_bytes"),
+        (Fault::ForgetsOwnersOfTheDeleted, "an_owner_stays_when_all_is_deleted"),
+        (Fault::OwnsOnlyTheLiving, "a_voice_tells_its_owner"),
     ] {
         super::assert_caught(CASES, &format!("{fault:?}"), case, || CatalogFixture::new(FaultyCatalog::new(fault)));
     }
@@ -182,7 +212,14 @@ fn every_faulty_catalog_is_caught() {
 
 #[test]
 fn the_model_test_catches_faulty_catalogs() {
-    for fault in [Fault::TakesStaleVersions, Fault::AllowsEveryMove, Fault::HidesTheDeleted, Fault::RepeatsARecord] {
+    for fault in [
+        Fault::TakesStaleVersions,
+        Fault::AllowsEveryMove,
+        Fault::HidesTheDeleted,
+        Fault::RepeatsARecord,
+        Fault::ForgetsOwnersOfTheDeleted,
+        Fault::OwnsOnlyTheLiving,
+    ] {
         super::assert_panics(&format!("{fault:?}"), || {
             voiceclone_core::testkit::model::catalog_model_test(256, async || FaultyCatalog::new(fault));
         });

@@ -1,5 +1,11 @@
 //! A job store with one fault.
-use std::{collections::HashMap, num::NonZeroUsize, sync::Mutex, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    num::NonZeroUsize,
+    sync::{Arc, Mutex},
+    task::Poll,
+    time::Duration,
+};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use voiceclone_core::{
@@ -46,6 +52,20 @@ enum Fault {
     DropsEvents,
     StopsAtThePresent,
     NeverEndsEvents,
+    CountsLostWorkersAsAttempts,
+    ForgivesLostWorkers,
+    NeverWakes,
+    WakesOnce,
+    RemovesWhatRuns,
+    RemovesForAnyone,
+    KeepsKeysOfTheRemoved,
+    KeepsEventsOfTheRemoved,
+    LeavesFollowersWaiting,
+    PrunesTheLatestFirst,
+    PrunesWhatWaits,
+    IgnoresTheAge,
+    PrunesOneOwner,
+    ChecksThenPrunes,
 }
 
 #[derive(Debug)]
@@ -53,7 +73,7 @@ struct FaultyJobs {
     inner: MemoryJobs,
     fault: Fault,
     clock_is_paused: bool,
-    seen: Mutex<Seen>,
+    seen: Arc<Mutex<Seen>>,
 }
 
 #[derive(Debug, Default)]
@@ -64,11 +84,14 @@ struct Seen {
     newest: HashMap<JobId, LeaseId>,
     ended: HashMap<LeaseId, Job>,
     queued: i16,
+    forgiven: HashMap<JobId, u32>,
+    removed: HashSet<JobId>,
+    pruned: Vec<Job>,
 }
 
 impl FaultyJobs {
     fn new(fault: Fault) -> Self {
-        Self { inner: MemoryJobs::new(), fault, clock_is_paused: false, seen: Mutex::default() }
+        Self { inner: MemoryJobs::new(), fault, clock_is_paused: false, seen: Arc::default() }
     }
 
     /// Every call takes a microsecond of the paused clock, so that no two happen at once.
@@ -86,6 +109,41 @@ impl FaultyJobs {
             self.inner.finish(lease.id, &Outcome::Released).await?;
         }
         Ok(all)
+    }
+}
+
+/// Faults of removal.
+impl FaultyJobs {
+    fn known(&self) -> HashMap<JobId, OwnerId> {
+        self.seen.lock().unwrap().owners.clone()
+    }
+
+    fn is_removed(&self, id: JobId) -> bool {
+        self.seen.lock().unwrap().removed.contains(&id)
+    }
+
+    async fn prune_latest(&self, age: Duration, limit: usize) -> Result<Vec<Job>> {
+        let pruned = self.inner.prune(age, NonZeroUsize::MAX).await?;
+        let mut seen = self.seen.lock().unwrap();
+        seen.pruned.extend(pruned);
+        seen.pruned.sort_by_key(|job| job.updated_at);
+        let earlier = seen.pruned.len().saturating_sub(limit);
+        Ok(seen.pruned.split_off(earlier))
+    }
+
+    async fn check_then_prune(&self, limit: usize) -> Result<Vec<Job>> {
+        let mut ended = Vec::new();
+        for (id, owner) in self.known() {
+            ended.extend(self.inner.job(&owner, id).await.ok().filter(|job| job.state.is_terminal()));
+        }
+        ended.sort_by_key(|job| job.updated_at);
+        ended.truncate(limit);
+        tokio::task::yield_now().await;
+        for job in &ended {
+            // Somebody may have been faster.
+            let _ = self.inner.remove(&job.owner, job.id).await;
+        }
+        Ok(ended)
     }
 }
 
@@ -114,6 +172,7 @@ impl JobStore for FaultyJobs {
         };
         match (self.fault, known) {
             (Fault::ChecksThenQueues | Fault::SharesKeys, Some(job)) => return Ok(Enqueued::Existing(job)),
+            (Fault::KeepsKeysOfTheRemoved, Some(job)) if self.is_removed(job.id) => return Ok(Enqueued::Existing(job)),
             (Fault::ChecksThenQueues, None) => tokio::task::yield_now().await,
             _ => {}
         }
@@ -148,7 +207,7 @@ impl JobStore for FaultyJobs {
 
     async fn claim(&self, worker: &str, limit: NonZeroUsize, lease: Duration) -> Result<Vec<Lease>> {
         self.tick().await;
-        let leases = match self.fault {
+        let mut leases = match self.fault {
             Fault::ClaimsOneTooMany => self.inner.claim(worker, limit.saturating_add(1), lease).await,
             Fault::NeverLapses => self.inner.claim(worker, limit, Duration::MAX).await,
             Fault::IgnoresOwnersShare => self.claim_oldest(worker, limit.get(), lease).await,
@@ -156,7 +215,14 @@ impl JobStore for FaultyJobs {
             _ => self.inner.claim(worker, limit, lease).await,
         }?;
         let mut seen = self.seen.lock().unwrap();
-        for lease in &leases {
+        for lease in &mut leases {
+            match self.fault {
+                Fault::CountsLostWorkersAsAttempts => lease.job.attempt += lease.job.crashes,
+                Fault::ForgivesLostWorkers => {
+                    lease.job.crashes -= seen.forgiven.get(&lease.job.id).copied().unwrap_or_default();
+                }
+                _ => {}
+            }
             seen.leases.insert(lease.id, lease.job.id);
             seen.newest.insert(lease.job.id, lease.id);
         }
@@ -196,6 +262,10 @@ impl JobStore for FaultyJobs {
         }
         let mut seen = self.seen.lock().unwrap();
         match job {
+            Ok(job) if job.state == JobState::Queued && self.fault == Fault::ForgivesLostWorkers => {
+                seen.forgiven.insert(job.id, job.crashes);
+                Ok(job)
+            }
             Ok(job) => Ok(seen.ended.entry(lease).insert_entry(job).get().clone()),
             Err(lost) if self.fault == Fault::EndsTwice => seen.ended.get(&lease).cloned().ok_or(lost),
             lost => lost,
@@ -215,6 +285,9 @@ impl JobStore for FaultyJobs {
     }
 
     async fn events(&self, owner: &OwnerId, id: JobId, after: u64) -> Result<BoxStream<Result<JobEvent>>> {
+        if self.fault == Fault::KeepsEventsOfTheRemoved && self.is_removed(id) {
+            return Ok(stream::empty().boxed());
+        }
         let real = self.seen.lock().unwrap().owners.get(&id).cloned();
         let owner = real.filter(|_| self.fault == Fault::LetsAnyoneFollow).unwrap_or(owner.clone());
         let after = match self.fault {
@@ -231,6 +304,14 @@ impl JobStore for FaultyJobs {
                 }
                 stream::iter(present).boxed()
             }
+            Fault::LeavesFollowersWaiting => {
+                let seen = Arc::clone(&self.seen);
+                let wait = stream::poll_fn(move |_| {
+                    let is_removed = seen.lock().unwrap().removed.contains(&id);
+                    if is_removed { Poll::Pending } else { Poll::Ready(None) }
+                });
+                events.chain(wait).boxed()
+            }
             Fault::NeverEndsEvents => events.chain(stream::pending()).boxed(),
             Fault::DropsEvents => {
                 let kept = |event: &Result<JobEvent>| event.as_ref().is_ok_and(|event| event.seq % 50 != 0);
@@ -241,15 +322,47 @@ impl JobStore for FaultyJobs {
     }
 
     fn arrivals(&self) -> BoxStream<()> {
-        self.inner.arrivals()
+        match self.fault {
+            Fault::NeverWakes => stream::pending().boxed(),
+            Fault::WakesOnce => self.inner.arrivals().take(1).chain(stream::pending()).boxed(),
+            _ => self.inner.arrivals(),
+        }
     }
 
     async fn remove(&self, owner: &OwnerId, id: JobId) -> Result<Job> {
-        self.inner.remove(owner, id).await
+        let real = self.seen.lock().unwrap().owners.get(&id).cloned();
+        let owner = real.filter(|_| self.fault == Fault::RemovesForAnyone).unwrap_or(owner.clone());
+        let removed = self.inner.remove(&owner, id).await;
+        match (self.fault, removed) {
+            (Fault::RemovesWhatRuns, Err(e)) if e.kind() == ErrorKind::Conflict => self.inner.job(&owner, id).await,
+            (_, removed) => {
+                self.seen.lock().unwrap().removed.extend(removed.iter().map(|job| job.id));
+                removed
+            }
+        }
     }
 
     async fn prune(&self, age: Duration, limit: NonZeroUsize) -> Result<Vec<Job>> {
-        self.inner.prune(age, limit).await
+        self.tick().await;
+        let pruned = match self.fault {
+            Fault::PrunesTheLatestFirst => self.prune_latest(age, limit.get()).await,
+            Fault::PrunesWhatWaits => {
+                for (id, owner) in self.known() {
+                    self.inner.cancel(&owner, id).await?;
+                }
+                self.inner.prune(age, limit).await
+            }
+            Fault::IgnoresTheAge => self.inner.prune(Duration::ZERO, limit).await,
+            Fault::PrunesOneOwner => {
+                let first = self.known().into_values().min();
+                let pruned = self.inner.prune(age, limit).await?;
+                Ok(pruned.into_iter().filter(|job| Some(&job.owner) == first.as_ref()).collect())
+            }
+            Fault::ChecksThenPrunes => self.check_then_prune(limit.get()).await,
+            _ => self.inner.prune(age, limit).await,
+        }?;
+        self.seen.lock().unwrap().removed.extend(pruned.iter().map(|job| job.id));
+        Ok(pruned)
     }
 }
 
@@ -288,6 +401,23 @@ fn every_faulty_job_store_is_caught() {
         (Fault::DropsEvents, "a_follower_misses_nothing_written_while_it_reads"),
         (Fault::StopsAtThePresent, "events_follow_live_to_the_end"),
         (Fault::NeverEndsEvents, "events_end_with_the_job_wherever_they_begin"),
+        (Fault::CountsLostWorkersAsAttempts, "lost_workers_and_errors_are_counted_apart"),
+        (Fault::ForgivesLostWorkers, "lost_workers_and_errors_are_counted_apart"),
+        (Fault::ForgivesLostWorkers, "lost_workers_stay_counted_when_the_job_is_given_back"),
+        (Fault::NeverWakes, "a_waiting_worker_is_woken"),
+        (Fault::WakesOnce, "a_queued_job_is_announced"),
+        (Fault::KeepsEventsOfTheRemoved, "an_ended_job_is_removed_whole"),
+        (Fault::RemovesWhatRuns, "a_job_that_has_not_ended_is_not_removed"),
+        (Fault::RemovesForAnyone, "only_its_owner_removes_a_job"),
+        (Fault::KeepsKeysOfTheRemoved, "the_key_of_a_removed_job_is_free"),
+        (Fault::LeavesFollowersWaiting, "a_follower_of_a_removed_job_ends"),
+        (Fault::PrunesTheLatestFirst, "pruning_takes_those_that_ended_first"),
+        (Fault::PrunesWhatWaits, "pruning_leaves_what_has_not_ended"),
+        (Fault::IgnoresTheAge, "pruning_leaves_the_young"),
+        (Fault::PrunesOneOwner, "pruning_takes_jobs_of_every_owner_and_end"),
+        (Fault::KeepsKeysOfTheRemoved, "what_is_pruned_is_gone_whole"),
+        (Fault::KeepsEventsOfTheRemoved, "what_is_pruned_is_gone_whole"),
+        (Fault::ChecksThenPrunes, "those_that_prune_at_once_take_each_job_once"),
     ] {
         let store = || FaultyJobs { clock_is_paused: true, ..FaultyJobs::new(fault) };
         super::assert_caught(CASES, &format!("{fault:?}"), case, || JobFixture::new(store()));
@@ -296,7 +426,15 @@ fn every_faulty_job_store_is_caught() {
 
 #[test]
 fn the_model_test_catches_faulty_job_stores() {
-    for fault in [Fault::CountsNoRetry, Fault::IgnoresOwnersShare, Fault::SharesKeys, Fault::SkipsAnEvent] {
+    for fault in [
+        Fault::CountsNoRetry,
+        Fault::IgnoresOwnersShare,
+        Fault::SharesKeys,
+        Fault::SkipsAnEvent,
+        Fault::CountsLostWorkersAsAttempts,
+        Fault::RemovesWhatRuns,
+        Fault::PrunesWhatWaits,
+    ] {
         super::assert_panics(&format!("{fault:?}"), || {
             voiceclone_core::testkit::model::job_model_test(256, async || FaultyJobs::new(fault));
         });

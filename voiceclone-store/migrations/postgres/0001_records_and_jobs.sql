@@ -128,16 +128,44 @@ CREATE TABLE voiceclone.blobs (
 );
 CREATE INDEX blobs_unsettled ON voiceclone.blobs (updated_at) WHERE status <> 'live';
 
+-- A row: the books are kept, so a record may only name what is in them, as far as they reach.
+CREATE TABLE voiceclone.blob_ledger (
+    id        smallint PRIMARY KEY DEFAULT 1 CHECK (id = 1),
+    opened_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Every key that a record names. One may be named by many: a consent's evidence by all its recordings.
+CREATE VIEW voiceclone.named_blobs AS
+SELECT original_url AS key FROM voiceclone.voice_samples WHERE status <> 'deleted'
+UNION ALL SELECT processed_url FROM voiceclone.voice_samples WHERE status <> 'deleted'
+UNION ALL SELECT evidence_url FROM voiceclone.voice_samples WHERE status <> 'deleted'
+UNION ALL SELECT result_url FROM voiceclone.clone_jobs;
+CREATE INDEX voice_samples_original ON voiceclone.voice_samples (original_url);
+CREATE INDEX voice_samples_processed ON voiceclone.voice_samples (processed_url) WHERE processed_url IS NOT NULL;
+CREATE INDEX voice_samples_evidence ON voiceclone.voice_samples (evidence_url) WHERE evidence_url IS NOT NULL;
+CREATE INDEX clone_jobs_result_url ON voiceclone.clone_jobs (result_url) WHERE result_url IS NOT NULL;
+
+-- Who names or drops a blob locks its row first, and looks in a second statement, which sees what others did before.
 CREATE FUNCTION voiceclone.name_blob(named text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    kept text;
 BEGIN
-    UPDATE voiceclone.blobs SET status = 'live', updated_at = now() WHERE key = named AND status = 'pending';
-    IF NOT FOUND AND EXISTS (SELECT 1 FROM voiceclone.blobs WHERE key = named AND status = 'deleting') THEN
-        RAISE EXCEPTION 'a record names a blob that is being removed' USING ERRCODE = 'VC001';
+    SELECT status INTO kept FROM voiceclone.blobs WHERE key = named FOR UPDATE;
+    IF kept = 'deleting'
+        OR kept IS NULL AND starts_with(named, 'owners/') AND EXISTS (SELECT 1 FROM voiceclone.blob_ledger) THEN
+        RAISE EXCEPTION 'a record names a blob that is gone or being removed' USING ERRCODE = 'VC001';
+    END IF;
+    IF kept = 'pending' THEN
+        UPDATE voiceclone.blobs SET status = 'live', updated_at = now() WHERE key = named;
     END IF;
 END $$;
-CREATE FUNCTION voiceclone.drop_blob(dropped text) RETURNS void LANGUAGE sql AS $$
-    UPDATE voiceclone.blobs SET status = 'deleting', updated_at = now() WHERE key = dropped AND status <> 'deleting'
-$$;
+CREATE FUNCTION voiceclone.drop_blob(dropped text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM voiceclone.blobs WHERE key = dropped AND status <> 'deleting' FOR UPDATE;
+    UPDATE voiceclone.blobs SET status = 'deleting', updated_at = now()
+    WHERE key = dropped AND status <> 'deleting'
+        AND NOT EXISTS (SELECT 1 FROM voiceclone.named_blobs n WHERE n.key = dropped);
+END $$;
 
 CREATE FUNCTION voiceclone.follow_sample_blobs() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -151,10 +179,9 @@ BEGIN
     IF TG_OP <> 'DELETE' AND NEW.status <> 'deleted' THEN
         after := array_remove(ARRAY[NEW.original_url, NEW.processed_url, NEW.evidence_url], NULL);
     END IF;
-    FOREACH url IN ARRAY after LOOP
+    -- In the order of their names, so that no two changes wait for each other.
+    FOR url IN SELECT DISTINCT u FROM unnest(before || after) AS u ORDER BY u LOOP
         IF url <> ALL (before) THEN PERFORM voiceclone.name_blob(url); END IF;
-    END LOOP;
-    FOREACH url IN ARRAY before LOOP
         IF url <> ALL (after) THEN PERFORM voiceclone.drop_blob(url); END IF;
     END LOOP;
     RETURN NULL;

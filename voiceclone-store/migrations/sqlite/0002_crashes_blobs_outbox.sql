@@ -25,19 +25,38 @@ CREATE TABLE blobs (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX blobs_unsettled ON blobs (updated_at) WHERE status <> 'live';
 
--- Triggers cannot call functions of their own: writing a key to one of these views names or drops a blob.
-CREATE VIEW named_blobs AS SELECT key FROM blobs WHERE status = 'live';
+-- A row: the books are kept, so a record may only name what is in them, as far as they reach.
+CREATE TABLE blob_ledger (
+    id        INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    opened_at INTEGER NOT NULL
+) STRICT;
+
+-- Every key that a record names. One may be named by many: a consent's evidence by all its recordings.
+CREATE VIEW named_blobs AS
+SELECT original_url AS key FROM voice_samples WHERE status <> 'deleted'
+UNION ALL SELECT processed_url FROM voice_samples WHERE status <> 'deleted'
+UNION ALL SELECT evidence_url FROM voice_samples WHERE status <> 'deleted'
+UNION ALL SELECT result_url FROM clone_jobs;
+CREATE INDEX voice_samples_original ON voice_samples (original_url);
+CREATE INDEX voice_samples_processed ON voice_samples (processed_url) WHERE processed_url IS NOT NULL;
+CREATE INDEX voice_samples_evidence ON voice_samples (evidence_url) WHERE evidence_url IS NOT NULL;
+CREATE INDEX clone_jobs_result_url ON clone_jobs (result_url) WHERE result_url IS NOT NULL;
+
+-- Triggers cannot call functions of their own: writing a key to this view or the next one is such a call.
 CREATE TRIGGER name_blob INSTEAD OF INSERT ON named_blobs WHEN NEW.key IS NOT NULL
 BEGIN
-    SELECT RAISE(ABORT, 'a record names a blob that is being removed')
-    FROM blobs WHERE key = NEW.key AND status = 'deleting';
+    SELECT RAISE(ABORT, 'a record names a blob that is gone or being removed')
+    WHERE EXISTS (SELECT 1 FROM blobs WHERE key = NEW.key AND status = 'deleting')
+        OR NEW.key GLOB 'owners/*' AND EXISTS (SELECT 1 FROM blob_ledger)
+            AND NOT EXISTS (SELECT 1 FROM blobs WHERE key = NEW.key);
     UPDATE blobs SET status = 'live', updated_at = (SELECT now FROM clock) WHERE key = NEW.key AND status = 'pending';
 END;
 CREATE VIEW dropped_blobs AS SELECT key FROM blobs WHERE status = 'deleting';
 CREATE TRIGGER drop_blob INSTEAD OF INSERT ON dropped_blobs WHEN NEW.key IS NOT NULL
 BEGIN
     UPDATE blobs SET status = 'deleting', updated_at = (SELECT now FROM clock)
-    WHERE key = NEW.key AND status <> 'deleting';
+    WHERE key = NEW.key AND status <> 'deleting'
+        AND NOT EXISTS (SELECT 1 FROM named_blobs n WHERE n.key = NEW.key);
 END;
 
 CREATE TRIGGER voice_samples_first_blobs AFTER INSERT ON voice_samples WHEN NEW.status <> 'deleted'
@@ -56,6 +75,10 @@ BEGIN
     WHERE OLD.status <> 'deleted'
         AND (NEW.status = 'deleted' OR key IS NOT NEW.original_url AND key IS NOT NEW.processed_url
             AND key IS NOT NEW.evidence_url);
+END;
+CREATE TRIGGER voice_samples_no_blobs AFTER DELETE ON voice_samples WHEN OLD.status <> 'deleted'
+BEGIN
+    INSERT INTO dropped_blobs SELECT OLD.original_url UNION SELECT OLD.processed_url UNION SELECT OLD.evidence_url;
 END;
 CREATE TRIGGER clone_jobs_result AFTER UPDATE OF output ON clone_jobs WHEN NEW.result_url IS NOT OLD.result_url
 BEGIN

@@ -1,6 +1,13 @@
 //! Blobs in any store that the `object_store` crate reaches. Knows keys and bytes, not what they mean.
+mod builder;
+#[cfg(feature = "_http")]
+mod cloud;
+mod credentials;
 #[cfg(feature = "fs")]
 mod leftovers;
+mod place;
+mod presign;
+mod read;
 mod upload;
 
 use std::{fmt, ops::Range, sync::Arc, time::Duration};
@@ -8,7 +15,7 @@ use std::{fmt, ops::Range, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use object_store::{
-    Attribute, Attributes, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, path::Path,
+    Attribute, Attributes, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, path::Path,
 };
 use tokio_util::task::TaskTracker;
 use voiceclone_core::{
@@ -17,12 +24,15 @@ use voiceclone_core::{
     store::{BlobBody, BlobCapability, BlobKey, BlobMeta, BlobReader, BlobStore, PresignedRequest, PutOptions},
 };
 
+use self::presign::Sign;
+pub use self::{builder::ObjectBlobStoreBuilder, credentials::Credentials};
 use crate::error;
 
 /// A [`BlobStore`] over any [`ObjectStore`]. Cheap to clone.
 ///
 /// A body that fits into one part of 8 MiB is written with one call, a longer one in parts of that size, one after the
-/// other, so a put holds no more than one part in memory whatever its length.
+/// other, so a put holds no more than one part in memory whatever its length. A body may have 10 000 parts, which is
+/// 78 GiB; a longer one is refused when it gets there. A read that breaks off is resumed or fails: it never ends early.
 ///
 /// # Cancel safety
 /// A put that is dropped stops reading its body and takes back what it wrote, on a task of this store:
@@ -31,7 +41,17 @@ use crate::error;
 pub struct ObjectBlobStore {
     store: Arc<dyn ObjectStore>,
     offers: Offers,
+    bucket: Option<Bucket>,
+    cut: upload::Cut,
     uploads: TaskTracker,
+}
+
+/// What is known of a bucket besides its objects.
+#[derive(Clone)]
+struct Bucket {
+    name: Arc<str>,
+    prefix: Option<BlobKey>,
+    signer: Arc<dyn Sign>,
 }
 
 /// What an object store can do, which its trait does not tell.
@@ -44,11 +64,37 @@ struct Offers {
 impl ObjectBlobStore {
     /// Blobs in `store`, of which nothing is presumed beyond the plain verbs.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, offers: Offers::default(), uploads: TaskTracker::new() }
+        let (offers, cut, uploads) = (Offers::default(), upload::Cut::default(), TaskTracker::new());
+        Self { store, offers, bucket: None, cut, uploads }
+    }
+
+    /// Blobs at a URL such as `s3://bucket/prefix`, with what the environment says of it. What URLs there are and what
+    /// may be set is told at [`ObjectBlobStoreBuilder`].
+    ///
+    /// # Errors
+    /// `Config` for a URL that is none of these, or whose feature is off; as [`ObjectBlobStoreBuilder::build`].
+    pub async fn from_url(url: &str) -> Result<Self> {
+        Self::builder(url)?.build().await
+    }
+
+    /// Blobs at a URL such as `s3://bucket/prefix`, with what will be set.
+    ///
+    /// # Errors
+    /// `Config` for a URL that is none of these. It is not repeated in the error.
+    pub fn builder(url: &str) -> Result<ObjectBlobStoreBuilder> {
+        ObjectBlobStoreBuilder::new(url)
+    }
+
+    #[cfg(feature = "_http")]
+    fn of_bucket(store: Arc<dyn ObjectStore>, name: &str, prefix: Option<BlobKey>, signer: Arc<dyn Sign>) -> Self {
+        let bucket = Some(Bucket { name: name.into(), prefix, signer });
+        Self { bucket, ..Self::new(store).with_media_types() }
     }
 
     /// States that `store` honours `PutMode::Create` and `CopyMode::Create` atomically. Many servers that speak S3
-    /// accept such a put and let more than one of several racing writers win; only state what was tried.
+    /// accept such a put and let more than one of several racing writers win; only state what was tried. S3 itself does
+    /// honour them. A body of several parts is then staged below `.staging/` and copied from there, and S3 keeps no media
+    /// type with such a copy.
     #[must_use]
     pub fn with_create_only(mut self) -> Self {
         self.offers.create_only = true;
@@ -96,6 +142,48 @@ impl ObjectBlobStore {
         self.uploads.wait().await;
     }
 
+    /// Every key is a path as it stands: its characters need no escape and its segments are no dots.
+    fn path(&self, key: &str) -> Path {
+        match self.prefix() {
+            Some(prefix) => Path::from(format!("{prefix}/{key}")),
+            None => Path::from(key),
+        }
+    }
+
+    fn prefix(&self) -> Option<&BlobKey> {
+        self.bucket.as_ref().and_then(|bucket| bucket.prefix.as_ref())
+    }
+
+    fn failed(&self, e: &object_store::Error, key: &str) -> Error {
+        let failed = error::object(e, key);
+        self.bucket.iter().fold(failed, |failed, bucket| failed.with("bucket", &bucket.name))
+    }
+
+    fn may_create_only(&self, key: &BlobKey, options: &PutOptions) -> Result<()> {
+        if options.create_only && !self.offers.create_only {
+            return Err(Error::unsupported("this blob store cannot refuse to replace").with("key", key));
+        }
+        Ok(())
+    }
+
+    fn signer(&self) -> Result<&Arc<dyn Sign>> {
+        let signer = self.bucket.as_ref().map(|bucket| &bucket.signer);
+        signer.ok_or_else(|| Error::unsupported("this blob store makes no URLs"))
+    }
+
+    /// An object whose name cannot be a key was not written by us and is not ours to report.
+    fn listed(&self, object: &ObjectMeta) -> Option<BlobMeta> {
+        let below =
+            |path: &str, prefix: &BlobKey| path.strip_prefix(prefix.as_str())?.strip_prefix('/').map(str::to_owned);
+        let path = object.location.as_ref();
+        let path = self.prefix().map_or_else(|| Some(path.to_owned()), |prefix| below(path, prefix))?;
+        let Ok(key) = BlobKey::new(path) else {
+            tracing::warn!(object = %object.location, "a foreign object lies among the blobs; it is left alone");
+            return None;
+        };
+        Some(meta(key, object))
+    }
+
     fn attributes(&self, options: &PutOptions) -> Attributes {
         let kept = options.media_type.clone().filter(|_| self.offers.media_type);
         kept.map(|media_type| (Attribute::ContentType, media_type)).into_iter().collect()
@@ -104,7 +192,7 @@ impl ObjectBlobStore {
     /// Why a read failed: a range that lies outside is told apart by asking for the size, since stores answer it in
     /// many ways.
     async fn explain(&self, error: object_store::Error, key: &BlobKey, range: Option<Range<u64>>) -> Error {
-        let failed = error::object(&error, key.as_str());
+        let failed = self.failed(&error, key.as_str());
         let Some(range) = range.filter(|_| failed.kind() != ErrorKind::NotFound) else { return failed };
         match self.head(key).await {
             Err(missing) => missing,
@@ -119,7 +207,11 @@ impl ObjectBlobStore {
 
 impl fmt::Debug for ObjectBlobStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ObjectBlobStore({}, {:?})", self.store, self.offers)
+        write!(f, "ObjectBlobStore({}", self.store)?;
+        if let Some(prefix) = self.prefix() {
+            write!(f, " below {prefix}")?;
+        }
+        write!(f, ", {:?})", self.offers)
     }
 }
 
@@ -127,84 +219,72 @@ impl fmt::Debug for ObjectBlobStore {
 #[async_trait]
 impl BlobStore for ObjectBlobStore {
     fn capability(&self) -> BlobCapability {
-        BlobCapability::with(|c| c.create_only = self.offers.create_only)
+        BlobCapability::with(|c| {
+            c.create_only = self.offers.create_only;
+            c.presign_get = self.bucket.is_some();
+            c.presign_put = self.bucket.is_some();
+        })
     }
 
     async fn put(&self, key: &BlobKey, body: BlobBody, options: &PutOptions) -> Result<BlobMeta> {
-        if options.create_only && !self.offers.create_only {
-            return Err(Error::unsupported("this blob store cannot refuse to replace").with("key", key));
-        }
+        self.may_create_only(key, options)?;
         let mode = if options.create_only { PutMode::Create } else { PutMode::Overwrite };
         upload::put(self, key, body, mode, self.attributes(options)).await.map_err(|e| e.during("put"))?;
         self.head(key).await
     }
 
     async fn get(&self, key: &BlobKey, range: Option<Range<u64>>) -> Result<BlobReader> {
-        let options = GetOptions { range: range.clone().map(GetRange::Bounded), ..GetOptions::default() };
-        let found = match self.store.get_opts(&path(key), options).await {
+        let options = GetOptions { range: range.as_ref().map(read::as_asked), ..GetOptions::default() };
+        let found = match self.store.get_opts(&self.path(key.as_str()), options).await {
             Ok(found) => found,
             Err(error) => return Err(self.explain(error, key, range).await.during("get")),
         };
         let (meta, range) = (meta(key.clone(), &found.meta), found.range.clone());
-        let key = key.clone();
+        let (this, key) = (self.clone(), key.clone());
         let chunks =
-            found.into_stream().map(move |chunk| chunk.map_err(|e| error::object(&e, key.as_str()).during("get")));
-        Ok(BlobReader { meta, range, chunks: chunks.boxed() })
+            found.into_stream().map(move |chunk| chunk.map_err(|e| this.failed(&e, key.as_str()).during("get")));
+        let chunks = read::whole(chunks.boxed(), range.end.saturating_sub(range.start));
+        Ok(BlobReader { meta, range, chunks })
     }
 
     async fn head(&self, key: &BlobKey) -> Result<BlobMeta> {
-        let found = self.store.head(&path(key)).await;
-        found.map(|found| meta(key.clone(), &found)).map_err(|e| error::object(&e, key.as_str()).during("head"))
+        let found = self.store.head(&self.path(key.as_str())).await;
+        found.map(|found| meta(key.clone(), &found)).map_err(|e| self.failed(&e, key.as_str()).during("head"))
     }
 
     async fn delete(&self, key: &BlobKey) -> Result<()> {
-        match self.store.delete(&path(key)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(e) => Err(error::object(&e, key.as_str()).during("delete")),
-        }
+        let Err(error) = self.store.delete(&self.path(key.as_str())).await else { return Ok(()) };
+        let failed = self.failed(&error, key.as_str());
+        if failed.kind() == ErrorKind::NotFound { Ok(()) } else { Err(failed.during("delete")) }
     }
 
     fn list(&self, prefix: &BlobKey) -> BoxStream<Result<BlobMeta>> {
         let below = format!("{prefix}/");
-        let found = self.store.list(Some(&path(prefix)));
+        let found = self.store.list(Some(&self.path(prefix.as_str())));
+        let this = self.clone();
         let ours = found.filter_map(move |found| {
             let listed = match found {
-                Ok(object) if object.location.as_ref().starts_with(&below) => listed(&object),
-                Ok(_) => None,
-                Err(e) => Some(Err(error::object(&e, &below).during("list"))),
+                Ok(object) => this.listed(&object).filter(|meta| meta.key.as_str().starts_with(&below)).map(Ok),
+                Err(e) => Some(Err(this.failed(&e, &below).during("list"))),
             };
             std::future::ready(listed)
         });
         ours.boxed()
     }
 
-    async fn presign_get(&self, _: &BlobKey, _: Duration) -> Result<PresignedRequest> {
-        Err(no_urls())
+    async fn presign_get(&self, key: &BlobKey, ttl: Duration) -> Result<PresignedRequest> {
+        let failed = |e| self.failed(&e, key.as_str()).during("presign_get");
+        presign::get(self.signer()?, &self.path(key.as_str()), ttl, failed).await
     }
 
-    async fn presign_put(&self, _: &BlobKey, _: Duration, _: &PutOptions) -> Result<PresignedRequest> {
-        Err(no_urls())
+    async fn presign_put(&self, key: &BlobKey, ttl: Duration, options: &PutOptions) -> Result<PresignedRequest> {
+        let signer = self.signer()?;
+        self.may_create_only(key, options)?;
+        let failed = |e| self.failed(&e, key.as_str()).during("presign_put");
+        presign::put(signer, &self.path(key.as_str()), ttl, options, failed).await
     }
-}
-
-fn no_urls() -> Error {
-    Error::unsupported("this blob store makes no URLs")
-}
-
-/// Every key is a path as it stands: its characters need no escape and its segments are no dots.
-fn path(key: &BlobKey) -> Path {
-    Path::from(key.as_str())
 }
 
 fn meta(key: BlobKey, found: &ObjectMeta) -> BlobMeta {
     BlobMeta::new(key, found.size, found.last_modified)
-}
-
-/// An object whose name cannot be a key was not written by us and is not ours to report.
-fn listed(object: &ObjectMeta) -> Option<Result<BlobMeta>> {
-    let Ok(key) = BlobKey::new(&object.location) else {
-        tracing::warn!(object = %object.location, "a foreign object lies among the blobs; it is left alone");
-        return None;
-    };
-    Some(Ok(meta(key, object)))
 }

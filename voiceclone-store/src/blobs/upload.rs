@@ -1,11 +1,11 @@
 //! How a body gets into an object store whole or not at all, in bounded memory.
-use std::{future::Future, sync::Arc};
+use std::future::Future;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{
-    Attributes, CopyMode, CopyOptions, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, PutMultipartOptions,
-    PutOptions, path::Path,
+    Attributes, CopyMode, CopyOptions, MultipartUpload, ObjectStore as _, ObjectStoreExt as _, PutMode,
+    PutMultipartOptions, PutOptions, path::Path,
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -16,10 +16,23 @@ use voiceclone_core::{
 };
 
 use super::ObjectBlobStore;
-use crate::error;
 
-/// S3 asks for at least 5 MiB and at most 10 000 parts, R2 for parts of one size: this allows 80 GiB.
-const PART: usize = 8 << 20;
+/// How a body is cut into parts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
+    /// The length of every part but the last, in bytes.
+    part: usize,
+    /// The most parts there may be.
+    most: usize,
+}
+
+impl Default for Cut {
+    /// S3 asks for at least 5 MiB and at most 10 000 parts, R2 for parts of one size: this allows 78 GiB.
+    fn default() -> Self {
+        Self { part: 8 << 20, most: 10_000 }
+    }
+}
+
 /// No key begins with a dot, so nothing below it is ever listed as a blob.
 pub(super) const STAGING: &str = ".staging";
 
@@ -31,22 +44,14 @@ pub(super) async fn put(
     mode: PutMode,
     attributes: Attributes,
 ) -> Result<()> {
-    let (first, rest) = match body {
-        BlobBody::Bytes(bytes) => (bytes, None),
-        BlobBody::Stream(chunks) => {
-            let mut parts = Parts { chunks, carry: Bytes::new() };
-            let first = parts.next().await?;
-            let is_whole = first.len() < PART;
-            (first, (!is_whole).then_some(parts))
-        }
-    };
-    let target = super::path(key);
+    let (first, rest) = first_part(body, blobs.cut).await?;
+    let target = blobs.path(key.as_str());
     let Some(rest) = rest else {
         let options = PutOptions { mode, attributes, ..PutOptions::default() };
         let put = blobs.store.put_opts(&target, first.into(), options).await;
-        return put.map(drop).map_err(|e| error::object(&e, key.as_str()));
+        return put.map(drop).map_err(|e| blobs.failed(&e, key.as_str()));
     };
-    let upload = Upload { store: Arc::clone(&blobs.store), key: key.clone(), attributes };
+    let upload = Upload { blobs: blobs.clone(), key: key.clone(), attributes };
     let stop = CancellationToken::new();
     let _stop_if_dropped = stop.clone().drop_guard();
     let task = match mode {
@@ -56,22 +61,36 @@ pub(super) async fn put(
     task.await.unwrap_or_else(|join| Err(Error::unexpected("an upload stopped unexpectedly").with_source(join)))
 }
 
+/// The first part of a body, and the rest unless that was all.
+async fn first_part(body: BlobBody, cut: Cut) -> Result<(Bytes, Option<Parts>)> {
+    let chunks = match body {
+        BlobBody::Bytes(bytes) if bytes.len() <= cut.part => return Ok((bytes, None)),
+        BlobBody::Bytes(bytes) => stream::iter([Ok(bytes)]).boxed(),
+        BlobBody::Stream(chunks) => chunks,
+    };
+    let mut parts = Parts { chunks, carry: Bytes::new(), cut };
+    let first = parts.next().await?;
+    let is_whole = first.len() < cut.part;
+    Ok((first, (!is_whole).then_some(parts)))
+}
+
 /// A body cut into parts.
 struct Parts {
     chunks: BoxStream<Result<Bytes>>,
     carry: Bytes,
+    cut: Cut,
 }
 
 impl Parts {
     /// The next part; one that is short is the last.
     async fn next(&mut self) -> Result<Bytes> {
         let mut part = BytesMut::new();
-        while part.len() < PART {
+        while part.len() < self.cut.part {
             if self.carry.is_empty() {
                 let Some(chunk) = self.chunks.try_next().await? else { break };
                 self.carry = chunk;
             }
-            let fits = self.carry.len().min(PART - part.len());
+            let fits = self.carry.len().min(self.cut.part - part.len());
             part.extend_from_slice(&self.carry.split_to(fits));
         }
         Ok(part.freeze())
@@ -81,20 +100,20 @@ impl Parts {
 /// An upload in parts. It runs on a task of the store, so that its end is reached and what it wrote is taken back even
 /// if the caller is gone.
 struct Upload {
-    store: Arc<dyn ObjectStore>,
+    blobs: ObjectBlobStore,
     key: BlobKey,
     attributes: Attributes,
 }
 
 impl Upload {
     fn failed(&self, e: &object_store::Error) -> Error {
-        error::object(e, self.key.as_str())
+        self.blobs.failed(e, self.key.as_str())
     }
 
     /// Writes to `target`, replacing what is there.
     async fn write(&self, target: &Path, first: Bytes, rest: Parts, stop: CancellationToken) -> Result<()> {
         let options = PutMultipartOptions { attributes: self.attributes.clone(), ..PutMultipartOptions::default() };
-        let upload = self.store.put_multipart_opts(target, options).await;
+        let upload = self.blobs.store.put_multipart_opts(target, options).await;
         let mut upload = upload.map_err(|e| self.failed(&e))?;
         let written = tokio::select! {
             biased;
@@ -112,9 +131,17 @@ impl Upload {
     }
 
     async fn write_parts(&self, upload: &mut dyn MultipartUpload, first: Bytes, mut rest: Parts) -> Result<()> {
-        let mut part = first;
+        let Cut { part: full, most } = rest.cut;
+        let (mut part, mut number) = (first, 0);
         while !part.is_empty() {
-            let is_last = part.len() < PART;
+            number += 1;
+            if number > most {
+                return Err(Error::invalid(format!(
+                    "the blob is longer than the {} bytes that can be stored",
+                    full * most
+                )));
+            }
+            let is_last = part.len() < full;
             upload.put_part(part.into()).await.map_err(|e| self.failed(&e))?;
             part = if is_last { Bytes::new() } else { rest.next().await? };
         }
@@ -124,11 +151,11 @@ impl Upload {
     /// Writes to `target` unless something is there. Uploads in parts cannot ask for that, so the whole goes to another
     /// name first, and the copy asks.
     async fn create(self, target: Path, first: Bytes, rest: Parts, stop: CancellationToken) -> Result<()> {
-        let staged = Path::from_iter([STAGING, &Uuid::now_v7().simple().to_string()]);
+        let staged = self.blobs.path(&format!("{STAGING}/{}", Uuid::now_v7().simple()));
         self.write(&staged, first, rest, stop).await?;
         let options = CopyOptions { mode: CopyMode::Create, ..CopyOptions::default() };
-        let copied = self.store.copy_opts(&staged, &target, options).await;
-        self.clean(self.store.delete(&staged)).await;
+        let copied = self.blobs.store.copy_opts(&staged, &target, options).await;
+        self.clean(self.blobs.store.delete(&staged)).await;
         copied.map_err(|e| self.failed(&e))
     }
 

@@ -13,7 +13,10 @@
 mod catalog;
 mod follow;
 mod jobs;
+mod ledger;
+mod ledger_sql;
 mod migrate;
+mod outbox;
 mod rows;
 mod sql;
 

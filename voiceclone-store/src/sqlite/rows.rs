@@ -11,6 +11,8 @@ use voiceclone_core::{
     store::Lease,
 };
 
+use crate::outbox::{OutboxMessage, OutboxWaiting};
+
 /// The end of time as far as delays and leases go: a thousand centuries.
 const FOREVER: i64 = 100_000 * 365 * 86_400_000;
 
@@ -95,6 +97,26 @@ pub(super) fn job(row: &SqliteRow) -> Result<Job> {
 /// A row of a claim.
 pub(super) fn lease(row: &SqliteRow) -> Result<Lease> {
     Ok(Lease::new(parse(row, "lease_id")?, job(row)?))
+}
+
+/// A row of `outbox`.
+pub(super) fn message(row: &SqliteRow) -> Result<OutboxMessage> {
+    Ok(OutboxMessage {
+        id: get(row, "id")?,
+        job: parse(row, "job_id")?,
+        owner: parse(row, "user_id")?,
+        kind: get(row, "kind")?,
+        state: state(row)?,
+        at: time(row, "at")?,
+        deliveries: number(row, "deliveries")?,
+    })
+}
+
+/// How many messages wait, and for how long the oldest has.
+pub(super) fn waiting(row: &SqliteRow) -> Result<OutboxWaiting> {
+    let age: Option<i64> = get(row, "age")?;
+    let oldest = age.map(|age| Duration::from_millis(age.try_into().unwrap_or_default()));
+    Ok(OutboxWaiting { count: number(row, "waiting")?, oldest })
 }
 
 /// A row of `job_events`.

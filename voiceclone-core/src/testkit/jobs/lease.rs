@@ -1,8 +1,8 @@
 //! Leases: how they are taken, kept, lost and fenced.
 use super::{JobFixture, LONG, NONE, erase};
 use crate::{
-    domain::{JobState, Progress},
-    error::ErrorKind,
+    domain::{Job, JobError, JobState, Progress},
+    error::{Error, ErrorKind},
     id::LeaseId,
     store::{LeaseStatus, Outcome},
     testkit::check::{Checked, ensure, ensure_eq, ensure_kind},
@@ -93,6 +93,40 @@ pub(super) async fn a_job_that_loses_every_worker_fails(f: JobFixture) -> Checke
     let event = f.history(&job, 0).await?.pop();
     ensure_eq(event.map(|event| (event.state, event.error)), Some((JobState::Failed, failed.error)), "its last event")?;
     ensure_kind(f.store.finish(last.id, &Outcome::Released).await, ErrorKind::LeaseLost, "its last worker")
+}
+
+pub(super) async fn lost_workers_and_errors_are_counted_apart(f: JobFixture) -> Checked {
+    let error = JobError::new(&Error::new(ErrorKind::Timeout, "too slow"), 2);
+    f.enqueue(erase("ada")?.with_max_attempts(2).with_max_crashes(4)).await?;
+    let counts = |job: &Job| (job.attempt, job.crashes);
+    f.claim_one(NONE).await?;
+    f.claim_one(NONE).await?;
+    let first = f.claim_one(LONG).await?;
+    ensure_eq(counts(&first.job), (1, 2), "attempts and lost workers after two were lost")?;
+    let waits = f.finish(first.id, Outcome::Retry(error.clone(), NONE)).await?;
+    ensure_eq((waits.state, counts(&waits)), (JobState::Queued, (1, 2)), "the job after its first error")?;
+    ensure_eq(counts(&f.claim_one(NONE).await?.job), (2, 2), "the second attempt")?;
+    let last = f.claim_one(LONG).await?;
+    ensure_eq(counts(&last.job), (2, 3), "the second attempt after a third worker was lost")?;
+    let failed = f.finish(last.id, Outcome::Retry(error.clone(), NONE)).await?;
+    ensure_eq((failed.state, counts(&failed)), (JobState::Failed, (2, 3)), "the job after its last error")?;
+    ensure_eq(&failed.error, &Some(error), "its error")?;
+    ensure_eq(f.kept(&failed).await?, failed, "the job as it is kept")
+}
+
+pub(super) async fn lost_workers_stay_counted_when_the_job_is_given_back(f: JobFixture) -> Checked {
+    let error = JobError::new(&Error::new(ErrorKind::Timeout, "too slow"), 1);
+    for outcome in [Outcome::Retry(error, NONE), Outcome::Reschedule(NONE), Outcome::Released] {
+        let job = f.enqueue(erase("ada")?.with_max_crashes(2)).await?;
+        f.claim_one(NONE).await?;
+        let lease = f.claim_one(LONG).await?;
+        ensure_eq(f.finish(lease.id, outcome).await?.crashes, 1, "the lost workers of a job given back")?;
+        ensure_eq(f.claim_one(NONE).await?.job.crashes, 1, "the lost workers of a job claimed again")?;
+        ensure_eq(f.claim(1, LONG).await?, [], "claims after the last worker allowed was lost")?;
+        let failed = f.kept(&job).await?;
+        ensure_eq((failed.state, failed.crashes), (JobState::Failed, 2), "the job that lost both workers")?;
+    }
+    Ok(())
 }
 
 pub(super) async fn a_poisoned_job_takes_no_place_in_a_claim(f: JobFixture) -> Checked {

@@ -3,12 +3,13 @@ mod events;
 mod lease;
 mod outcome;
 mod queue;
+mod removal;
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use futures_util::TryStreamExt as _;
 #[allow(clippy::wildcard_imports, reason = "the list of cases below names each of them")]
-use {events::*, lease::*, outcome::*, queue::*};
+use {events::*, lease::*, outcome::*, queue::*, removal::*};
 
 use super::{
     Case, Failure,
@@ -114,6 +115,8 @@ pub const CASES: &[Case<JobFixture>] = cases![
     pages_hold_every_job_once_oldest_first,
     a_state_filters_the_pages,
     a_cursor_that_no_page_gave_is_invalid,
+    a_queued_job_is_announced,
+    a_waiting_worker_is_woken,
     a_claim_runs_the_job_and_counts_the_attempt,
     a_held_job_is_not_claimed_again,
     a_lapsed_lease_is_claimed_again_and_counted,
@@ -123,6 +126,8 @@ pub const CASES: &[Case<JobFixture>] = cases![
     a_stale_lease_is_refused_a_finish,
     a_lease_that_never_was_is_lost,
     a_job_that_loses_every_worker_fails,
+    lost_workers_and_errors_are_counted_apart,
+    lost_workers_stay_counted_when_the_job_is_given_back,
     a_poisoned_job_takes_no_place_in_a_claim,
     progress_is_kept_and_visible,
     success_keeps_the_output,
@@ -144,6 +149,17 @@ pub const CASES: &[Case<JobFixture>] = cases![
     events_end_with_the_job_wherever_they_begin,
     events_follow_live_to_the_end,
     a_follower_misses_nothing_written_while_it_reads,
+    an_ended_job_is_removed_whole,
+    a_job_that_has_not_ended_is_not_removed,
+    only_its_owner_removes_a_job,
+    the_key_of_a_removed_job_is_free,
+    a_follower_of_a_removed_job_ends,
+    pruning_takes_those_that_ended_first,
+    pruning_leaves_what_has_not_ended,
+    pruning_leaves_the_young,
+    pruning_takes_jobs_of_every_owner_and_end,
+    what_is_pruned_is_gone_whole,
+    those_that_prune_at_once_take_each_job_once,
 ];
 
 /// Makes one test of every rule of [`JobStore`](crate::store::JobStore): `job_store_conformance!(module, fixture)`, where
@@ -181,6 +197,8 @@ macro_rules! job_store_conformance {
                 pages_hold_every_job_once_oldest_first,
                 a_state_filters_the_pages,
                 a_cursor_that_no_page_gave_is_invalid,
+                a_queued_job_is_announced,
+                a_waiting_worker_is_woken,
                 a_claim_runs_the_job_and_counts_the_attempt,
                 a_held_job_is_not_claimed_again,
                 a_lapsed_lease_is_claimed_again_and_counted,
@@ -190,6 +208,8 @@ macro_rules! job_store_conformance {
                 a_stale_lease_is_refused_a_finish,
                 a_lease_that_never_was_is_lost,
                 a_job_that_loses_every_worker_fails,
+                lost_workers_and_errors_are_counted_apart,
+                lost_workers_stay_counted_when_the_job_is_given_back,
                 a_poisoned_job_takes_no_place_in_a_claim,
                 progress_is_kept_and_visible,
                 success_keeps_the_output,
@@ -211,6 +231,17 @@ macro_rules! job_store_conformance {
                 events_end_with_the_job_wherever_they_begin,
                 events_follow_live_to_the_end,
                 a_follower_misses_nothing_written_while_it_reads,
+                an_ended_job_is_removed_whole,
+                a_job_that_has_not_ended_is_not_removed,
+                only_its_owner_removes_a_job,
+                the_key_of_a_removed_job_is_free,
+                a_follower_of_a_removed_job_ends,
+                pruning_takes_those_that_ended_first,
+                pruning_leaves_what_has_not_ended,
+                pruning_leaves_the_young,
+                pruning_takes_jobs_of_every_owner_and_end,
+                what_is_pruned_is_gone_whole,
+                those_that_prune_at_once_take_each_job_once,
             ]
         );
     };

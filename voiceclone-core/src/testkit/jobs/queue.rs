@@ -1,6 +1,7 @@
 //! Queueing, claiming in order, idempotency and paging.
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use futures_util::StreamExt as _;
 use serde_json::json;
 
 use super::{JobFixture, LONG, NONE, erase};
@@ -11,7 +12,7 @@ use crate::{
     speak::SpeakRequest,
     store::{Enqueued, JobQuery, Outcome},
     testkit::{
-        check::{Checked, ensure, ensure_eq, ensure_kind, race, walk},
+        check::{Checked, ensure, ensure_eq, ensure_kind, in_time, race, walk},
         records::owner,
     },
 };
@@ -30,11 +31,13 @@ async fn claim_all(f: &JobFixture) -> Checked<Vec<JobId>> {
 }
 
 pub(super) async fn a_new_job_waits_as_it_was_asked_for(f: JobFixture) -> Checked {
-    let new = erase("Zoë 🎤")?.with_key(key("k-é")?).with_priority(-7).with_max_attempts(3).after(LONG);
+    let new = erase("Zoë 🎤")?.with_key(key("k-é")?).with_priority(-7).with_max_attempts(3);
+    let new = new.with_max_crashes(7).after(LONG);
     let Enqueued::New(job) = f.store.enqueue(&new).await? else { return ensure(false, "a new job is not new") };
     let asked = (new.id, &new.owner, &new.spec, &new.idempotency_key, new.priority, new.max_attempts);
     ensure_eq((job.id, &job.owner, &job.spec, &job.idempotency_key, job.priority, job.max_attempts), asked, "the job")?;
     ensure_eq((job.state, job.attempt, job.cancel_requested), (JobState::Queued, 0, false), "where it stands")?;
+    ensure_eq((job.crashes, job.max_crashes), (0, 7), "the lost workers and how many may be")?;
     ensure_eq((&job.progress, &job.output, &job.error), (&None, &None, &None), "what came of it")?;
     ensure_eq(job.run_at - job.created_at, chrono::TimeDelta::hours(24), "how long it is to wait")?;
     ensure_eq(f.kept(&job).await?, job, "the job as it is kept")
@@ -296,4 +299,32 @@ pub(super) async fn a_cursor_that_no_page_gave_is_invalid(f: JobFixture) -> Chec
         ensure_kind(f.store.jobs(&query).await, ErrorKind::InvalidInput, "paging jobs")?;
     }
     Ok(())
+}
+
+pub(super) async fn a_queued_job_is_announced(f: JobFixture) -> Checked {
+    let (mut one, mut two) = (f.store.arrivals(), f.store.arrivals());
+    for _ in 0..3 {
+        f.job().await?;
+        ensure_eq(in_time("the announcement of a job", one.next()).await?, Some(()), "an announcement")?;
+        ensure_eq(in_time("the announcement to another", two.next()).await?, Some(()), "an announcement to another")?;
+        f.claim_one(LONG).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn a_waiting_worker_is_woken(f: JobFixture) -> Checked {
+    let mut arrivals = f.store.arrivals();
+    let worker = async {
+        while f.claim(1, LONG).await?.is_empty() {
+            ensure_eq(in_time("a wake-up", arrivals.next()).await?, Some(()), "a wake-up")?;
+        }
+        Checked::Ok(())
+    };
+    let elsewhere = f.clone();
+    let enqueue = async move {
+        tokio::task::yield_now().await;
+        elsewhere.job().await
+    };
+    let (worked, queued) = futures_util::join!(worker, enqueue);
+    queued.and(worked)
 }

@@ -1,9 +1,12 @@
 //! Random operations on catalogs.
+use std::num::NonZeroUsize;
+
 use proptest::{arbitrary::any, collection::vec, prop_oneof, strategy::Strategy};
 
 use super::told;
 use crate::{
     domain::{SampleState, Voice, VoiceSample},
+    error::Result,
     id::{OwnerId, SampleId, VoiceId},
     memory::MemoryCatalog,
     store::{Catalog, Page, PageQuery},
@@ -43,6 +46,13 @@ pub(super) enum Op {
         owner: usize,
         limit: usize,
     },
+    /// Every owner, so many at a time.
+    Owners {
+        limit: usize,
+    },
+    VoiceOwner {
+        slot: usize,
+    },
 }
 
 pub(super) fn op() -> impl Strategy<Value = Op> {
@@ -55,6 +65,8 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         4 => (0..SLOTS, 0..4_usize, any::<bool>(), any::<bool>())
             .prop_map(|(slot, copy, delete, newest)| Op::UpdateVoice { slot, copy, delete, newest }),
         2 => (0..OWNERS, 1..4_usize).prop_map(|(owner, limit)| Op::Page { owner, limit }),
+        1 => (1..4_usize).prop_map(|limit| Op::Owners { limit }),
+        1 => (0..SLOTS).prop_map(|slot| Op::VoiceOwner { slot }),
     ]
 }
 
@@ -66,6 +78,8 @@ pub(super) enum Call {
     UpdateSample(Box<VoiceSample>),
     UpdateVoice(Voice),
     Page(OwnerId, usize),
+    Owners(NonZeroUsize),
+    VoiceOwner(VoiceId),
 }
 
 /// The records of a sequence: for each slot every copy that was written.
@@ -116,6 +130,8 @@ impl Records {
                 Call::UpdateVoice(voice)
             }
             Op::Page { owner, limit } => Call::Page(self.owners[owner].clone(), limit),
+            Op::Owners { limit } => Call::Owners(NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN)),
+            Op::VoiceOwner { slot } => Call::VoiceOwner(self.voices[slot][0].id),
         }
     }
 }
@@ -148,11 +164,22 @@ pub(super) async fn answer(store: &dyn Catalog, call: &Call) -> String {
                 }
             }
         }
+        Call::Owners(limit) => told(owners(store, *limit).await),
+        Call::VoiceOwner(voice) => told(store.voice_owner(*voice).await),
     }
 }
 
+async fn owners(store: &dyn Catalog, limit: NonZeroUsize) -> Result<Vec<Vec<OwnerId>>> {
+    let mut pages = vec![store.owners(None, limit).await?];
+    while let Some(last) = pages.last().and_then(|page| page.last()) {
+        let next = store.owners(Some(last.clone()), limit).await?;
+        pages.push(next);
+    }
+    Ok(pages)
+}
+
 /// A page as it is told, apart from its cursor, which is the store's own.
-fn page<T: std::fmt::Debug>(page: crate::Result<Page<T>>) -> (String, Option<String>) {
+fn page<T: std::fmt::Debug>(page: Result<Page<T>>) -> (String, Option<String>) {
     match page {
         Ok(Page { items, next }) => (format!("{items:?}, more: {}", next.is_some()), next),
         Err(error) => (told::<()>(Err(error)), None),

@@ -32,6 +32,7 @@ pub(super) enum Op {
         priority: i16,
         delayed: bool,
         attempts: u32,
+        crashes: u32,
         again: bool,
     },
     Claim {
@@ -55,6 +56,14 @@ pub(super) enum Op {
         owner: usize,
         job: usize,
     },
+    Remove {
+        owner: usize,
+        job: usize,
+    },
+    /// Prunes all that have ended, or those that ended long ago: none.
+    Prune {
+        old: bool,
+    },
     Page {
         owner: usize,
         state: Option<usize>,
@@ -65,10 +74,11 @@ pub(super) enum Op {
 }
 
 pub(super) fn op() -> impl Strategy<Value = Op> {
-    let enqueue = (0..OWNERS, 0..4_usize, option::of(0..2_usize), 0..2_i16, 0..8_u32, 1..4_u32, 0..16_u32);
+    let enqueue = (0..OWNERS, 0..4_usize, option::of(0..2_usize), 0..2_i16, 0..8_u32, 1..4_u32, 1..4_u32, 0..16_u32);
     prop_oneof![
-        6 => enqueue.prop_map(|(owner, request, key, priority, delayed, attempts, again)| {
-            Op::Enqueue { owner, request, key, priority, delayed: delayed == 0, attempts, again: again == 0 }
+        6 => enqueue.prop_map(|(owner, request, key, priority, delayed, attempts, crashes, again)| {
+            let (delayed, again) = (delayed == 0, again == 0);
+            Op::Enqueue { owner, request, key, priority, delayed, attempts, crashes, again }
         }),
         6 => (1..4_usize, any::<bool>()).prop_map(|(limit, holds)| Op::Claim { limit, holds }),
         3 => (0..64_usize, option::of(0..3_u64), any::<bool>())
@@ -76,6 +86,8 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         6 => (0..64_usize, 0..OUTCOMES).prop_map(|(lease, outcome)| Op::Finish { lease, outcome }),
         2 => (0..OWNERS, 0..64_usize).prop_map(|(owner, job)| Op::Cancel { owner, job }),
         1 => (0..OWNERS, 0..64_usize).prop_map(|(owner, job)| Op::Read { owner, job }),
+        3 => (0..OWNERS, 0..64_usize).prop_map(|(owner, job)| Op::Remove { owner, job }),
+        1 => any::<bool>().prop_map(|old| Op::Prune { old }),
         1 => (0..OWNERS, option::of(0..JobState::ALL.len()), 1..4_usize)
             .prop_map(|(owner, state, limit)| Op::Page { owner, state, limit }),
     ]
@@ -90,6 +102,8 @@ pub(super) enum Call {
     Finish(usize, Outcome),
     Cancel(OwnerId, JobId),
     Read(OwnerId, JobId),
+    Remove(OwnerId, JobId),
+    Prune(Duration),
     Page(JobQuery),
     EndAll(Vec<NewJob>),
 }
@@ -145,13 +159,15 @@ impl Calls {
     pub(super) fn call(&mut self, op: &Op) -> Call {
         let lasting = |long| if long { LONG } else { Duration::ZERO };
         match *op {
-            Op::Enqueue { owner, request, key, priority, delayed, attempts, again } => {
+            Op::Enqueue { owner, request, key, priority, delayed, attempts, crashes, again } => {
                 let rank = i16::try_from(self.queued.len()).unwrap_or(i16::MAX);
                 let priority = if self.ranked { (2 * priority - 1) * (rank + 1) } else { priority };
                 let mut new = NewJob::new(self.owners[owner].clone(), self.requests[request].clone())
                     .with_priority(priority)
                     .with_max_attempts(attempts)
-                    .after(lasting(delayed));
+                    .with_max_crashes(crashes)
+                    // A job under an old id would come after younger ones, as far as the clock can tell.
+                    .after(lasting(delayed || again));
                 new.idempotency_key = key.map(|key| self.keys[key].clone());
                 if again {
                     new.id = self.job(0);
@@ -168,6 +184,8 @@ impl Calls {
             Op::Finish { lease, outcome } => Call::Finish(lease, self.outcomes[outcome].clone()),
             Op::Cancel { owner, job } => Call::Cancel(self.owners[owner].clone(), self.job(job)),
             Op::Read { owner, job } => Call::Read(self.owners[owner].clone(), self.job(job)),
+            Op::Remove { owner, job } => Call::Remove(self.owners[owner].clone(), self.job(job)),
+            Op::Prune { old } => Call::Prune(lasting(old)),
             Op::Page { owner, state, limit } => {
                 let mut query = JobQuery::of(self.owners[owner].clone()).limit(limit);
                 query.state = state.map(|state| JobState::ALL[state]);
@@ -208,6 +226,8 @@ impl<S: JobStore> Side<S> {
             Call::Finish(lease, outcome) => told(self.store.finish(self.lease(*lease), outcome).await.map(timeless)),
             Call::Cancel(owner, job) => told(self.store.cancel(owner, *job).await.map(timeless)),
             Call::Read(owner, job) => told(self.store.job(owner, *job).await.map(timeless)),
+            Call::Remove(owner, job) => told(self.store.remove(owner, *job).await.map(timeless)),
+            Call::Prune(age) => told(self.prune(*age).await),
             Call::Page(query) => told(self.pages(query.clone()).await),
             Call::EndAll(queued) => told(self.end_all(queued).await),
         }
@@ -219,6 +239,13 @@ impl<S: JobStore> Side<S> {
         leases.sort_by_key(|lease| lease.job.id);
         self.leases.extend(leases.iter().map(|lease| lease.id));
         Ok(leases.into_iter().map(|lease| timeless(lease.job)).collect())
+    }
+
+    /// All at once, in the order of their ids: which ended first hangs on the clock.
+    async fn prune(&self, age: Duration) -> Result<Vec<Job>> {
+        let mut pruned = self.store.prune(age, NonZeroUsize::MAX).await?;
+        pruned.sort_by_key(|job| job.id);
+        Ok(pruned.into_iter().map(timeless).collect())
     }
 
     async fn pages(&self, mut query: JobQuery) -> Result<Vec<Vec<Job>>> {

@@ -1,5 +1,10 @@
 //! The rules of [`Catalog`], one case each.
+mod pages;
+
 use std::sync::Arc;
+
+#[allow(clippy::wildcard_imports, reason = "the list of cases below names each of them")]
+use pages::*;
 
 use super::{
     Case,
@@ -93,6 +98,9 @@ pub const CASES: &[Case<CatalogFixture>] = cases![
     records_inserted_while_paging_neither_repeat_nor_hide_others,
     a_cursor_that_no_page_gave_is_invalid,
     deleted_records_leave_the_pages_and_stay_readable,
+    owners_are_paged_in_the_order_of_their_bytes,
+    an_owner_stays_when_all_is_deleted,
+    a_voice_tells_its_owner,
 ];
 
 /// Makes one test of every rule of [`Catalog`](crate::store::Catalog): `catalog_conformance!(module, fixture)`, where the
@@ -129,6 +137,9 @@ macro_rules! catalog_conformance {
                 records_inserted_while_paging_neither_repeat_nor_hide_others,
                 a_cursor_that_no_page_gave_is_invalid,
                 deleted_records_leave_the_pages_and_stay_readable,
+                owners_are_paged_in_the_order_of_their_bytes,
+                an_owner_stays_when_all_is_deleted,
+                a_voice_tells_its_owner,
             ]
         );
     };
@@ -340,81 +351,4 @@ async fn a_deleted_voice_does_not_come_back(f: CatalogFixture) -> Checked {
     let revived = changed(&voice, |v| v.version = deleted.version);
     ensure_kind(f.store.update_voice(&revived).await, ErrorKind::Conflict, "bringing a voice back")?;
     ensure_eq(f.store.voice(&ada, deleted.id).await?, deleted, "the voice afterwards")
-}
-
-fn chunked<Id: Copy>(ids: &[Id], limit: usize) -> Vec<Vec<Id>> {
-    ids.chunks(limit).map(<[Id]>::to_vec).collect()
-}
-
-async fn pages_hold_every_record_once_oldest_first(f: CatalogFixture) -> Checked {
-    let (ada, bob) = (owner("ada")?, owner("bob")?);
-    let (mut samples, mut voices) = (Vec::new(), Vec::new());
-    for _ in 0..12 {
-        samples.push(new_sample(&ada)?);
-        voices.push(new_voice(&ada, "Ada"));
-        f.sample(&bob).await?;
-        f.voice(&bob, "Bob").await?;
-    }
-    // Newest first, so that the order of insertion is not the order of the ids.
-    for (sample, voice) in samples.iter().zip(&voices).rev() {
-        f.store.insert_sample(sample).await?;
-        f.store.insert_voice(voice).await?;
-    }
-    let samples: Vec<_> = samples.iter().map(|sample| sample.id).collect();
-    let voices: Vec<_> = voices.iter().map(|voice| voice.id).collect();
-    for limit in [1, 4, 5, 12, 100] {
-        ensure_eq(f.all_samples(&ada, limit).await?, chunked(&samples, limit), "the pages of samples")?;
-        ensure_eq(f.all_voices(&ada, limit).await?, chunked(&voices, limit), "the pages of voices")?;
-    }
-    Ok(())
-}
-
-async fn records_inserted_while_paging_neither_repeat_nor_hide_others(f: CatalogFixture) -> Checked {
-    let ada = owner("ada")?;
-    let early = new_voice(&ada, "early");
-    let mut expected = Vec::new();
-    for _ in 0..4 {
-        expected.push(f.voice(&ada, "Ada").await?.id);
-    }
-    let query = PageQuery::of(ada.clone()).limit(2);
-    let first = f.store.voices(&query).await?;
-    f.store.insert_voice(&early).await?;
-    expected.push(f.voice(&ada, "late").await?.id);
-    let mut found: Vec<_> = first.items.iter().map(|voice| voice.id).collect();
-    found.extend(f.voices_after(first.next, &ada, 2).await?.concat());
-    ensure_eq(found, expected, "the records paged while others came")
-}
-
-async fn a_cursor_that_no_page_gave_is_invalid(f: CatalogFixture) -> Checked {
-    let ada = owner("ada")?;
-    f.sample(&ada).await?;
-    f.voice(&ada, "Ada").await?;
-    for garbage in ["", "garbage", "smp_", "voc_zz", "' OR 1=1 --", "ä"] {
-        let query = PageQuery::of(ada.clone()).after(Some(garbage.into()));
-        ensure_kind(f.store.samples(&query).await, ErrorKind::InvalidInput, "paging samples")?;
-        ensure_kind(f.store.voices(&query).await, ErrorKind::InvalidInput, "paging voices")?;
-    }
-    Ok(())
-}
-
-async fn deleted_records_leave_the_pages_and_stay_readable(f: CatalogFixture) -> Checked {
-    let ada = owner("ada")?;
-    let (mut samples, mut voices) = (Vec::new(), Vec::new());
-    for i in 0..9 {
-        let (sample, voice) = (f.sample(&ada).await?, f.voice(&ada, "Ada").await?);
-        if i % 3 == 0 {
-            samples.push(sample.id);
-            voices.push(voice.id);
-            continue;
-        }
-        let sample = f.moved(sample, &[SampleState::Deleted]).await?;
-        ensure_eq(f.store.sample(&ada, sample.id).await?, sample, "a deleted sample")?;
-        let voice = f.store.update_voice(&deleted_now(&voice)).await?;
-        ensure_eq(f.store.voice(&ada, voice.id).await?, voice, "a deleted voice")?;
-    }
-    for limit in [1, 2, 3, 100] {
-        ensure_eq(f.all_samples(&ada, limit).await?, chunked(&samples, limit), "the pages of samples")?;
-        ensure_eq(f.all_voices(&ada, limit).await?, chunked(&voices, limit), "the pages of voices")?;
-    }
-    Ok(())
 }
