@@ -20,6 +20,7 @@ mod client;
 mod gates;
 mod matrix;
 mod oracle;
+mod oracle_tests;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod process;

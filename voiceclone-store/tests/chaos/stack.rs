@@ -1,7 +1,7 @@
 //! Everything a scenario runs on: a database and an object store behind proxies, worker processes, and a client that
 //! queues work as an application does.
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -30,6 +30,8 @@ pub(crate) const LEASE: Duration = Duration::from_secs(2);
 pub(crate) enum Kind {
     /// PostgreSQL and S3, each a process of its own behind a proxy.
     Distributed,
+    /// PostgreSQL behind a proxy, and a directory that all workers share.
+    Shared,
     /// SQLite and a directory.
     Embedded,
 }
@@ -78,27 +80,27 @@ impl Stack {
     ) -> Self {
         let started = Instant::now();
         let blob_dir = blobs_in.unwrap_or(home.path()).join("blobs");
-        let (mut database, mut bucket) = (None, None);
-        let (places, direct) = match kind {
-            Kind::Distributed => {
-                let server = Bucket::start(&blob_dir).await;
-                let cluster = database_in.map_or_else(
-                    || Cluster::start(Durability::Durable),
-                    |root| Cluster::start_in(root, Durability::Durable),
-                );
-                let proxy = Proxy::to(cluster.port).await;
-                let records = format!("postgres://postgres@127.0.0.1:{}/postgres", proxy.port);
-                let direct = cluster.url("postgres");
-                let blobs = format!("http://127.0.0.1:{}", server.proxy.port);
-                database = Some(Database { cluster, proxy });
-                bucket = Some(server);
-                (Places { records, blobs }, direct)
-            }
-            Kind::Embedded => {
-                let records = database_in.unwrap_or(home.path()).join("records.db").display().to_string();
-                (Places { records: records.clone(), blobs: blob_dir.display().to_string() }, records)
-            }
+        let bucket = if kind == Kind::Distributed { Some(Bucket::start(&blob_dir).await) } else { None };
+        let (database, direct) = if kind == Kind::Embedded {
+            (None, database_in.unwrap_or(home.path()).join("records.db").display().to_string())
+        } else {
+            let database = Database::start(database_in).await;
+            let direct = database.cluster.url("postgres");
+            (Some(database), direct)
         };
+        let records = database.as_ref().map_or(direct.clone(), |database| {
+            format!("postgres://postgres@127.0.0.1:{}/postgres", database.proxy.port)
+        });
+        let blobs = bucket
+            .as_ref()
+            .map_or(blob_dir.display().to_string(), |bucket| format!("http://127.0.0.1:{}", bucket.proxy.port));
+        let (records, direct) = if std::env::var("DEV_SQLITE").is_ok() {
+            let r = home.path().join("records.db").display().to_string();
+            (r.clone(), r)
+        } else {
+            (records, direct)
+        };
+        let places = Places { records, blobs };
         let client = Client::prepare(Stores::open(&places).await.unwrap().engine()).await;
         Self {
             rng: StdRng::seed_from_u64(seed),
@@ -124,11 +126,7 @@ impl Stack {
         self.bucket.as_mut().unwrap()
     }
 
-    /// A worker process of two jobs at a time, ready to work.
-    pub(crate) async fn add_worker(&mut self) -> usize {
-        self.add_worker_with(|_| {}, &[]).await
-    }
-
+    /// Worker processes of two jobs at a time, ready to work.
     pub(crate) async fn add_workers(&mut self, n: usize) {
         for _ in 0..n {
             self.spawn_worker(|_| {}, &[]);
@@ -229,7 +227,7 @@ impl Stack {
         self.stop_workers().await;
         self.tally.swept += self.client.sweep().await;
         let acknowledged: BTreeSet<String> = self.client.acknowledged();
-        let objects = oracle::objects(&self.blob_dir, self.bucket.is_some());
+        let objects = self.objects();
         let mut raw = Raw::connect(&self.direct).await.unwrap();
         let mut wrong = oracle::verdict(&mut raw, &objects, &acknowledged).await;
         let jobs = raw.jobs().await.unwrap();
@@ -238,6 +236,16 @@ impl Stack {
         }
         self.count(&jobs);
         assert!(wrong.is_empty(), "the oracle says:\n{wrong}");
+    }
+
+    /// Every object, by its key.
+    pub(crate) fn objects(&self) -> BTreeMap<String, PathBuf> {
+        oracle::objects(&self.blob_dir, self.bucket.is_some())
+    }
+
+    /// Where the records are, past every proxy.
+    pub(crate) fn direct(&self) -> &str {
+        &self.direct
     }
 
     fn count(&mut self, jobs: &[JobRow]) {
@@ -293,6 +301,14 @@ impl Stack {
             writeln!(state, "  {:?}, alive: {}\n  {said:?}", bucket.proxy, bucket.server.is_alive()).unwrap();
         }
         state
+    }
+}
+
+impl Database {
+    async fn start(root: Option<&Path>) -> Self {
+        let memory = || Cluster::start(Durability::Durable);
+        let cluster = root.map_or_else(memory, |root| Cluster::start_in(root, Durability::Durable));
+        Self { proxy: Proxy::to(cluster.port).await, cluster }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 
 /// A text whose audio is uploaded in more than one part.
 fn text_for(point: Point) -> String {
-    let sentences = if point == Point::Uploading { 150 } else { 0 };
+    let sentences = if point == Point::Uploading { 80 } else { 0 };
     let long: String = (0..sentences).map(|n| format!(" This is sentence number {n} of many.")).collect();
     format!("{}{long}", Client::text())
 }
@@ -119,7 +119,8 @@ pub(super) async fn clocks(seed: u64) -> Ran {
         assert!(!on_ci, "libfaketime is missing: .ci/test installs it");
         return Ran::Skipped("libfaketime is not installed".to_owned());
     };
-    let mut stack = Stack::start(Kind::Distributed, seed).await;
+    // No S3: it refuses requests that are more than a quarter of an hour off, as it must.
+    let mut stack = Stack::start(Kind::Shared, seed).await;
     for offset in ["+1h", "-1h", "+0"] {
         let environment = [
             ("LD_PRELOAD", library.display().to_string()),
