@@ -5,6 +5,7 @@
 //!   `object_store` reaches.
 //! - `SqliteStore` (feature `sqlite`) is a [`Catalog`](voiceclone_core::store::Catalog) and a
 //!   [`JobStore`](voiceclone_core::store::JobStore): samples, voices, jobs and their events in one file.
+//! - `PostgresStore` (feature `postgres`) is the same for many machines, in one database.
 //! - `LedgerBlobs` keeps books of the blobs in the database, so that no bytes outlive their record and no record its
 //!   bytes.
 //! - `Outbox` hands the ends of jobs to whoever must tell somebody, at least once.
@@ -39,11 +40,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 mod blobs;
+pub mod docs;
 mod error;
 #[cfg(feature = "_sql")]
 mod ledger;
 #[cfg(feature = "_sql")]
 mod outbox;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "_sql")]
+mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -52,5 +58,7 @@ pub use blobs::{Credentials, ObjectBlobStore, ObjectBlobStoreBuilder};
 pub use ledger::{LedgerAudit, LedgerBlobs, LedgerSwept};
 #[cfg(feature = "_sql")]
 pub use outbox::{Outbox, OutboxMessage, OutboxWaiting};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

@@ -79,14 +79,36 @@ impl Engine {
     /// Dropping the future may leave a stored recording without a record; [`Engine::sweep`] removes it.
     pub async fn ingest(&self, owner: &OwnerId, upload: Upload) -> Result<Ingested> {
         let sample = self.0.store_upload(owner, upload).await?;
-        let job = NewJob::new(owner.clone(), JobSpec::PrepareSample { sample: sample.id })
+        self.prepare_soon(sample).await
+    }
+
+    /// Queues the preparation of a stored sample; the second time it finds the job of the first.
+    pub(super) async fn prepare_soon(&self, sample: VoiceSample) -> Result<Ingested> {
+        let job = NewJob::new(sample.owner.clone(), JobSpec::PrepareSample { sample: sample.id })
             .with_key(IdempotencyKey::new(sample.id.to_string())?);
         Ok(Ingested { job: self.enqueue(job).await?, sample })
     }
 }
 
+/// An upload whose bytes are stored and which is on no record yet.
+pub(super) struct Admitted {
+    pub(super) sample: VoiceSample,
+    /// What the voice made for it is called, unless it joins another.
+    pub(super) name: Option<String>,
+}
+
 impl Parts {
     async fn store_upload(&self, owner: &OwnerId, upload: Upload) -> Result<VoiceSample> {
+        let admitted = self.admit(owner, SampleId::new(), upload).await?;
+        if let Err(error) = self.record(&admitted).await {
+            self.abandon(&admitted).await;
+            return Err(error);
+        }
+        Ok(admitted.sample)
+    }
+
+    /// Checks an upload and stores its bytes.
+    pub(super) async fn admit(&self, owner: &OwnerId, id: SampleId, upload: Upload) -> Result<Admitted> {
         self.permit(owner, std::slice::from_ref(&upload.consent))?;
         let name = checked_name(upload.name.as_deref().unwrap_or(&upload.consent.subject))?;
         if let Some(voice) = upload.voice {
@@ -96,7 +118,6 @@ impl Parts {
         let clip =
             blocking("check the recording", move || probe(&audio.body, audio.declared.as_deref(), &limits)).await?;
         let sha256 = upload.audio.body.sha256().await?;
-        let id = SampleId::new();
         let sample = VoiceSample::received(
             id,
             owner.clone(),
@@ -109,34 +130,37 @@ impl Parts {
         );
         let options = PutOptions::default().media_type(clip.format.container().media_type());
         self.blobs.put(&sample.original, BlobBody::from(&upload.audio.body), &options).await?;
-        if let Err(error) = self.record(&sample, upload.voice.is_some(), name).await {
-            self.abandon(&sample, upload.voice.is_none()).await;
-            return Err(error);
-        }
-        Ok(sample)
+        Ok(Admitted { sample, name: upload.voice.is_none().then_some(name) })
     }
 
-    async fn record(&self, sample: &VoiceSample, joins: bool, name: String) -> Result<()> {
-        self.catalog.insert_sample(sample).await?;
-        if !joins {
-            let voice = Voice::new(sample.voice, sample.owner.clone(), name, vec![sample.id]);
+    pub(super) async fn record(&self, admitted: &Admitted) -> Result<()> {
+        self.catalog.insert_sample(&admitted.sample).await?;
+        self.enter_voice(admitted).await
+    }
+
+    /// Makes the voice of a sample that is on record, or adds the sample to the one it joins. May be repeated.
+    pub(super) async fn enter_voice(&self, Admitted { sample, name }: &Admitted) -> Result<()> {
+        if let Some(name) = name {
+            let voice = Voice::new(sample.voice, sample.owner.clone(), name.clone(), vec![sample.id]);
             return self.catalog.insert_voice(&voice).await;
         }
         let add = |mut voice: Voice| {
             if voice.state() == VoiceState::Deleted {
                 return Err(Error::not_found("voice", voice.id));
             }
-            voice.samples.push(sample.id);
+            if !voice.samples.contains(&sample.id) {
+                voice.samples.push(sample.id);
+            }
             Ok(voice)
         };
         self.change_voice(&sample.owner, sample.voice, add).await.map(drop)
     }
 
     /// Takes back an upload that could not be recorded whole. A record may be there although its store said otherwise.
-    async fn abandon(&self, sample: &VoiceSample, with_voice: bool) {
+    async fn abandon(&self, Admitted { sample, name }: &Admitted) {
         let (owner, mut left) = (&sample.owner, Vec::new());
         left.extend(self.change_sample(owner, sample.id, redact).await.err());
-        if with_voice {
+        if name.is_some() {
             left.extend(self.change_voice(owner, sample.voice, |voice| Ok(voice.deleted())).await.err());
         }
         left.extend(self.blobs.delete(&sample.original).await.err());

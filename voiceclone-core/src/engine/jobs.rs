@@ -16,7 +16,7 @@ use crate::{
     id::{IdempotencyKey, JobId, OwnerId, ProviderId, VoiceId},
     layers::check_utterance,
     speak::SpeakRequest,
-    store::{BlobReader, JobQuery, Page},
+    store::{BlobKey, BlobReader, JobQuery, Page},
 };
 
 /// A queued job. Await it for its end, or follow its events; dropping it does not cancel the job.
@@ -180,8 +180,13 @@ impl Engine {
     /// `NotFound`, also for another owner's job; the job's own error if it failed; `Conflict` if it made no audio or has
     /// not ended.
     pub async fn audio(&self, owner: &OwnerId, id: JobId, range: Option<Range<u64>>) -> Result<BlobReader> {
+        self.0.blobs.get(&self.spoken_key(owner, id).await?, range).await
+    }
+
+    /// Where the audio is that a job made.
+    pub(super) async fn spoken_key(&self, owner: &OwnerId, id: JobId) -> Result<BlobKey> {
         match output_of(self.job(owner, id).await?)? {
-            JobOutput::Speech(spoken) => self.0.blobs.get(&spoken.key, range).await,
+            JobOutput::Speech(spoken) => Ok(spoken.key),
             _ => Err(Error::new(ErrorKind::Conflict, "this job makes no audio").with("job", id)),
         }
     }

@@ -21,6 +21,11 @@ pub(crate) fn sample(of: &OwnerId, id: SampleId) -> Result<BlobKey> {
     below(&owner(of)?, format_args!("samples/{id}"))
 }
 
+/// Where somebody may put a recording themself, until it is taken as this sample.
+pub(crate) fn upload(of: &OwnerId, id: SampleId) -> Result<BlobKey> {
+    below(&owner(of)?, format_args!("uploads/{id}"))
+}
+
 /// An upload as it came.
 pub(crate) fn original(of: &OwnerId, id: SampleId, sha256: &str) -> Result<BlobKey> {
     below(&sample(of, id)?, format_args!("original-{sha256}"))

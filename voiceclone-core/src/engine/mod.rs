@@ -4,6 +4,7 @@
 //! job; a [`Worker`](crate::worker::Worker) of this or any other process over the same stores does it. Data walks one
 //! way: `ingest` → `prepare` → `resolve` → `speak` (live) or `render` (job) → `join` → marker → store.
 mod builder;
+mod direct;
 mod enroll;
 mod erase;
 mod ingest;
@@ -22,6 +23,7 @@ mod sweep;
 use std::sync::Arc;
 
 pub use builder::{EngineBuilder, EngineLimits, Provider};
+pub use direct::{DirectUpload, UploadSlot};
 pub use ingest::{Ingested, Upload};
 pub use jobs::JobHandle;
 pub use speak::Speech;

@@ -106,6 +106,8 @@ impl Parts {
                 Ok(id) => self.job_needs(owner, id, key).await,
                 Err(_) => Ok(false),
             },
+            // Nobody came back for it.
+            (Some("uploads"), Some(_)) => Ok(false),
             // Not ours to judge.
             _ => Ok(true),
         }

@@ -240,9 +240,10 @@ impl Queue {
 
 /// A queued job begins an attempt; one whose worker was lost goes on with the attempt it was in.
 fn begin_attempt(job: &mut Job) {
-    match job.state {
-        JobState::Running => job.crashes += 1,
-        _ => (job.state, job.attempt) = (JobState::Running, job.attempt + 1),
+    if job.state == JobState::Running {
+        job.crashes += 1;
+    } else {
+        (job.state, job.attempt) = (JobState::Running, job.attempt + 1);
     }
 }
 

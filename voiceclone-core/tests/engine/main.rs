@@ -4,6 +4,7 @@
 
 mod clones;
 mod consents;
+mod direct;
 mod erasure;
 mod jobs;
 mod live;

@@ -153,7 +153,7 @@ BEGIN
     SELECT status INTO kept FROM voiceclone.blobs WHERE key = named FOR UPDATE;
     IF kept = 'deleting'
         OR kept IS NULL AND starts_with(named, 'owners/') AND EXISTS (SELECT 1 FROM voiceclone.blob_ledger) THEN
-        RAISE EXCEPTION 'a record names a blob that is gone or being removed' USING ERRCODE = 'VC001';
+        RAISE EXCEPTION 'a record names a blob that is being removed or is gone' USING ERRCODE = 'VC001';
     END IF;
     IF kept = 'pending' THEN
         UPDATE voiceclone.blobs SET status = 'live', updated_at = now() WHERE key = named;

@@ -45,7 +45,7 @@ CREATE INDEX clone_jobs_result_url ON clone_jobs (result_url) WHERE result_url I
 -- Triggers cannot call functions of their own: writing a key to this view or the next one is such a call.
 CREATE TRIGGER name_blob INSTEAD OF INSERT ON named_blobs WHEN NEW.key IS NOT NULL
 BEGIN
-    SELECT RAISE(ABORT, 'a record names a blob that is gone or being removed')
+    SELECT RAISE(ABORT, 'a record names a blob that is being removed or is gone')
     WHERE EXISTS (SELECT 1 FROM blobs WHERE key = NEW.key AND status = 'deleting')
         OR NEW.key GLOB 'owners/*' AND EXISTS (SELECT 1 FROM blob_ledger)
             AND NOT EXISTS (SELECT 1 FROM blobs WHERE key = NEW.key);

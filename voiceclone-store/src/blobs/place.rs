@@ -5,7 +5,7 @@ use url::Url;
 use voiceclone_core::{Error, ErrorKind, Result, store::BlobKey};
 
 /// A directory, memory, or a bucket with perhaps a prefix.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
     Directory(PathBuf),
     Memory,

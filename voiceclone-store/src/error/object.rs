@@ -5,10 +5,7 @@ use std::{error::Error as StdError, fmt::Write as _, io};
 use object_store::Error as ObjectError;
 use voiceclone_core::{Error, ErrorKind, Retry};
 
-/// What the library below said, fit for a log.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Report(String);
+use super::Report;
 
 /// The most that is kept of what a store said, in bytes.
 const MAX_REPORT: usize = 2000;

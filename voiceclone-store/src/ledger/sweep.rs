@@ -99,3 +99,77 @@ impl LedgerBlobs {
         (removed, failed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_trait::async_trait;
+    use voiceclone_core::{
+        id::JobId,
+        memory::MemoryBlobs,
+        store::{BlobBody, PutOptions},
+    };
+
+    /// Books that mark one blob, after which this process stops for a while.
+    #[derive(Debug)]
+    struct SlowBooks {
+        key: BlobKey,
+        stops_for: Duration,
+    }
+
+    #[async_trait]
+    impl Books for SlowBooks {
+        async fn enter(&self, _: &BlobKey, _: Option<JobId>) -> Result<bool> {
+            Ok(true)
+        }
+
+        async fn condemn(&self, _: &BlobKey) -> Result<()> {
+            tokio::time::advance(self.stops_for).await;
+            Ok(())
+        }
+
+        async fn take(&self, _: Duration, _: Duration, _: NonZeroUsize) -> Result<Vec<BlobKey>> {
+            tokio::time::advance(self.stops_for).await;
+            Ok(vec![self.key.clone()])
+        }
+
+        async fn strike(&self, _: &[BlobKey]) -> Result<()> {
+            Ok(())
+        }
+
+        async fn adopt(&self, _: &[(BlobKey, Option<JobId>)]) -> Result<usize> {
+            Ok(0)
+        }
+
+        async fn claim(&self, _: &[BlobKey]) -> Result<usize> {
+            Ok(0)
+        }
+
+        async fn live_after(&self, _: Option<&BlobKey>, _: NonZeroUsize) -> Result<Vec<BlobKey>> {
+            Ok(Vec::new())
+        }
+
+        async fn live_among(&self, _: &[BlobKey]) -> Result<Vec<BlobKey>> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_stopped_for_long_after_marking_removes_nothing() {
+        for (stops_for, removes) in [(HOLDS, true), (HOLDS * 2, false)] {
+            for by_sweep in [true, false] {
+                let key = BlobKey::new("owners/a/1").unwrap();
+                let blobs = LedgerBlobs::new(MemoryBlobs::new(), SlowBooks { key: key.clone(), stops_for });
+                blobs.put(&key, BlobBody::Bytes("x".into()), &PutOptions::default()).await.unwrap();
+                let outcome = if by_sweep {
+                    blobs.sweep(Duration::from_hours(1)).await.map(drop)
+                } else {
+                    blobs.delete(&key).await
+                };
+                assert_eq!(outcome.is_ok(), removes, "{outcome:?}");
+                assert!(outcome.err().is_none_or(|e| e.is_retryable()));
+                assert_eq!(blobs.head(&key).await.is_err(), removes, "stopped for {stops_for:?}");
+            }
+        }
+    }
+}

@@ -4,17 +4,19 @@ use std::{num::NonZeroUsize, time::Duration};
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, future::try_join_all, stream};
 use voiceclone_core::{
-    Error, ErrorKind, Result,
+    Error, Result,
     audio::BoxStream,
     domain::{Job, JobError, JobEvent, JobState, NewJob, Progress},
     id::{JobId, LeaseId, OwnerId},
     store::{Enqueued, JobQuery, JobStore, Lease, LeaseStatus, Outcome, Page},
 };
 
-use super::{
-    SqliteStore, Statement,
-    catalog::{cursor, page_of},
-    follow, rows, sql,
+use super::{SqliteStore, Statement, rows, sql};
+use crate::sql::{
+    follow,
+    record::{cursor, page_of},
+    refuse,
+    values::{count, to_json},
 };
 
 /// The most jobs of one claim, however many are asked for.
@@ -23,7 +25,7 @@ const MAX_BATCH: usize = 1000;
 impl SqliteStore {
     /// Wakes the followers of a job that was changed; it is no matter if there are none.
     fn announce(&self, job: JobId) {
-        let _ = self.changed.send(job);
+        let _ = self.changed.send(Some(job));
     }
 
     /// The job that `statement` changed, if it changed one.
@@ -48,14 +50,10 @@ impl SqliteStore {
             .bind(new.idempotency_key.as_ref().map(ToString::to_string));
         let found = self.read(statement).await?;
         let Some(row) = found.first() else {
-            return Err(Error::new(ErrorKind::AlreadyExists, "there is a job of this id").with("job", new.id));
+            return Err(refuse::job_id_taken(new.id));
         };
-        let job = rows::job(row)?;
-        if rows::get::<&str>(row, "fingerprint")? == fingerprint {
-            return Ok(Enqueued::Existing(job));
-        }
-        let message = "this idempotency key came with another request before";
-        Err(Error::new(ErrorKind::Conflict, message).with("job", job.id))
+        let asks_the_same = rows::get::<&str>(row, "fingerprint")? == fingerprint;
+        refuse::key_taken(rows::job(row)?, asks_the_same)
     }
 
     /// Ends the lapsed jobs that are not to be tried again.
@@ -64,7 +62,7 @@ impl SqliteStore {
         try_join_all(lost.iter().map(async |row| {
             let asked_to_stop: bool = rows::get(row, "cancel_requested")?;
             let poison = JobError::worker_lost(rows::get(row, "crashes")?, rows::get(row, "attempt")?);
-            let error = if asked_to_stop { None } else { Some(rows::to_json(&poison)?) };
+            let error = if asked_to_stop { None } else { Some(to_json(&poison)?) };
             let state = if asked_to_stop { JobState::Cancelled } else { JobState::Failed };
             let statement = sqlx::query(sql::END_LOST)
                 .bind(rows::get::<String>(row, "lease_id")?)
@@ -79,10 +77,6 @@ impl SqliteStore {
         .await
         .map(drop)
     }
-}
-
-fn lease_lost(lease: LeaseId) -> Error {
-    Error::new(ErrorKind::LeaseLost, "the job has ended or another worker holds it").with("lease", lease)
 }
 
 /// The attempt ends and so does the job.
@@ -105,7 +99,7 @@ impl JobStore for SqliteStore {
             .bind(new.id.to_string())
             .bind(new.owner.to_string())
             .bind(new.spec.kind())
-            .bind(rows::to_json(&new.spec)?)
+            .bind(to_json(&new.spec)?)
             .bind(fingerprint.to_string())
             .bind(new.idempotency_key.as_ref().map(ToString::to_string))
             .bind(new.priority)
@@ -131,7 +125,7 @@ impl JobStore for SqliteStore {
             .bind(query.owner.to_string())
             .bind(cursor::<JobId>(query.after.as_deref())?)
             .bind(query.state.map(JobState::as_str))
-            .bind(rows::count(limit).saturating_add(1));
+            .bind(count(limit).saturating_add(1));
         let found = self.read(statement).await?;
         let jobs = found.iter().map(rows::job).collect::<Result<Vec<_>>>()?;
         Ok(page_of(jobs, limit, |job| job.id))
@@ -142,8 +136,8 @@ impl JobStore for SqliteStore {
         let limit = limit.get().min(MAX_BATCH);
         let fresh: Vec<LeaseId> = (0..limit).map(|_| LeaseId::new()).collect();
         let statement = sqlx::query(sql::CLAIM)
-            .bind(rows::count(limit))
-            .bind(rows::to_json(&fresh)?)
+            .bind(count(limit))
+            .bind(to_json(&fresh)?)
             .bind(worker.to_owned())
             .bind(rows::millis(lease));
         let claimed = self.write(statement).await?;
@@ -157,11 +151,11 @@ impl JobStore for SqliteStore {
     }
 
     async fn heartbeat(&self, lease: LeaseId, progress: Option<Progress>, length: Duration) -> Result<LeaseStatus> {
-        let progress = progress.as_ref().map(rows::to_json).transpose()?;
+        let progress = progress.as_ref().map(to_json).transpose()?;
         let moved = progress.is_some();
         let statement = sqlx::query(sql::HEARTBEAT).bind(lease.to_string()).bind(rows::millis(length)).bind(progress);
         let held = self.write(statement).await?;
-        let row = held.first().ok_or_else(|| lease_lost(lease))?;
+        let row = held.first().ok_or_else(|| refuse::lease_lost(lease))?;
         if moved {
             self.announce(rows::parse(row, "job_id")?);
         }
@@ -171,15 +165,15 @@ impl JobStore for SqliteStore {
 
     async fn finish(&self, lease: LeaseId, outcome: &Outcome) -> Result<Job> {
         let statement = match outcome {
-            Outcome::Succeeded(output) => end(lease, JobState::Succeeded, Some(rows::to_json(output)?), None),
-            Outcome::Failed(error) => end(lease, JobState::Failed, None, Some(rows::to_json(error)?)),
+            Outcome::Succeeded(output) => end(lease, JobState::Succeeded, Some(to_json(output)?), None),
+            Outcome::Failed(error) => end(lease, JobState::Failed, None, Some(to_json(error)?)),
             Outcome::Cancelled => end(lease, JobState::Cancelled, None, None),
-            Outcome::Retry(error, delay) => requeue(lease, Some(rows::to_json(error)?), Some(*delay), true),
+            Outcome::Retry(error, delay) => requeue(lease, Some(to_json(error)?), Some(*delay), true),
             Outcome::Reschedule(delay) => requeue(lease, None, Some(*delay), false),
             Outcome::Released => requeue(lease, None, None, false),
             other => return Err(Error::unsupported(format!("this store does not know the outcome {other:?}"))),
         };
-        self.change(statement).await?.ok_or_else(|| lease_lost(lease))
+        self.change(statement).await?.ok_or_else(|| refuse::lease_lost(lease))
     }
 
     async fn cancel(&self, owner: &OwnerId, id: JobId) -> Result<Job> {
@@ -207,11 +201,11 @@ impl JobStore for SqliteStore {
             return Ok(removed);
         }
         let job = self.find(owner, id).await?;
-        Err(Error::new(ErrorKind::Conflict, "the job has not ended").with("job", job.id))
+        Err(refuse::job_goes_on(job.id))
     }
 
     async fn prune(&self, age: Duration, limit: NonZeroUsize) -> Result<Vec<Job>> {
-        let statement = sqlx::query(sql::PRUNE).bind(rows::millis(age)).bind(rows::count(limit.get()));
+        let statement = sqlx::query(sql::PRUNE).bind(rows::millis(age)).bind(count(limit.get()));
         self.write(statement).await?.iter().map(rows::job).collect()
     }
 }

@@ -10,7 +10,10 @@ use voiceclone_core::{
 };
 
 use super::{SqliteStore, ledger_sql as sql, rows};
-use crate::ledger::{Books, LedgerBlobs};
+use crate::{
+    ledger::{Books, LedgerBlobs},
+    sql::values::{count, to_json},
+};
 
 impl SqliteStore {
     /// Opens the books of blobs in this database for `blobs`: see [`LedgerBlobs`]. From then on, a record that names a
@@ -37,30 +40,30 @@ impl Books for SqliteStore {
 
     async fn take(&self, grace: Duration, stale: Duration, limit: NonZeroUsize) -> Result<Vec<BlobKey>> {
         let statement =
-            sqlx::query(sql::TAKE).bind(rows::millis(grace)).bind(rows::millis(stale)).bind(rows::count(limit.get()));
+            sqlx::query(sql::TAKE).bind(rows::millis(grace)).bind(rows::millis(stale)).bind(count(limit.get()));
         keys(&self.write(statement).await?)
     }
 
     async fn strike(&self, removed: &[BlobKey]) -> Result<()> {
-        self.write(sqlx::query(sql::STRIKE).bind(rows::to_json(removed)?)).await.map(drop)
+        self.write(sqlx::query(sql::STRIKE).bind(to_json(removed)?)).await.map(drop)
     }
 
     async fn adopt(&self, found: &[(BlobKey, Option<JobId>)]) -> Result<usize> {
-        Ok(self.write(sqlx::query(sql::ADOPT).bind(rows::to_json(found)?)).await?.len())
+        Ok(self.write(sqlx::query(sql::ADOPT).bind(to_json(found)?)).await?.len())
     }
 
     async fn claim(&self, found: &[BlobKey]) -> Result<usize> {
-        Ok(self.write(sqlx::query(sql::CLAIM).bind(rows::to_json(found)?)).await?.len())
+        Ok(self.write(sqlx::query(sql::CLAIM).bind(to_json(found)?)).await?.len())
     }
 
     async fn live_after(&self, after: Option<&BlobKey>, limit: NonZeroUsize) -> Result<Vec<BlobKey>> {
         let after = after.map(ToString::to_string).unwrap_or_default();
-        let statement = sqlx::query(sql::LIVE_AFTER).bind(after).bind(rows::count(limit.get()));
+        let statement = sqlx::query(sql::LIVE_AFTER).bind(after).bind(count(limit.get()));
         keys(&self.read(statement).await?)
     }
 
     async fn live_among(&self, asked: &[BlobKey]) -> Result<Vec<BlobKey>> {
-        keys(&self.read(sqlx::query(sql::LIVE_AMONG).bind(rows::to_json(asked)?)).await?)
+        keys(&self.read(sqlx::query(sql::LIVE_AMONG).bind(to_json(asked)?)).await?)
     }
 }
 

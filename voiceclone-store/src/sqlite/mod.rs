@@ -11,7 +11,7 @@
 //!   sleep; a queue in front of one connection is fair and faster.
 //! - The only clock is the database's.
 mod catalog;
-mod follow;
+mod followers;
 mod jobs;
 mod ledger;
 mod ledger_sql;
@@ -30,15 +30,16 @@ use sqlx::{
     },
 };
 use tokio::sync::{broadcast, watch};
-use voiceclone_core::{Result, id::JobId};
+use voiceclone_core::Result;
 
-use crate::error;
+use crate::{
+    error,
+    sql::follow::{self, Change},
+};
 
 /// How long a write waits for the writer of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
-/// Changes that a slow follower may fall behind before it has to look for itself.
-const CHANGES: usize = 1024;
 
 type Statement = Query<'static, Sqlite, SqliteArguments>;
 
@@ -54,7 +55,7 @@ pub struct SqliteStore {
     writer: SqlitePool,
     reader: SqlitePool,
     /// Names each job that this handle changed, to wake its followers.
-    changed: broadcast::Sender<JobId>,
+    changed: broadcast::Sender<Change>,
     /// Wakes the workers of this process.
     arrived: watch::Sender<()>,
 }
@@ -110,7 +111,7 @@ impl SqliteStore {
     }
 
     fn over(writer: SqlitePool, reader: SqlitePool) -> Self {
-        Self { writer, reader, changed: broadcast::Sender::new(CHANGES), arrived: watch::Sender::default() }
+        Self { writer, reader, changed: follow::changes(), arrived: watch::Sender::default() }
     }
 
     async fn read(&self, statement: Statement) -> Result<Vec<SqliteRow>> {

@@ -5,7 +5,10 @@ use async_trait::async_trait;
 use voiceclone_core::Result;
 
 use super::{SqliteStore, ledger_sql as sql, rows};
-use crate::outbox::{Messages, Outbox, OutboxMessage, OutboxWaiting};
+use crate::{
+    outbox::{Messages, Outbox, OutboxMessage, OutboxWaiting},
+    sql::values::{count, to_json},
+};
 
 impl SqliteStore {
     /// The outbox of the subscriber of this name: 1 to 64 letters, digits, `.`, `_` and `-`.
@@ -28,15 +31,13 @@ impl Messages for SqliteStore {
     }
 
     async fn receive(&self, subscriber: &str, limit: NonZeroUsize, hide_for: Duration) -> Result<Vec<OutboxMessage>> {
-        let statement = sqlx::query(sql::RECEIVE)
-            .bind(subscriber.to_owned())
-            .bind(rows::count(limit.get()))
-            .bind(rows::millis(hide_for));
+        let statement =
+            sqlx::query(sql::RECEIVE).bind(subscriber.to_owned()).bind(count(limit.get())).bind(rows::millis(hide_for));
         self.write(statement).await?.iter().map(rows::message).collect()
     }
 
     async fn acknowledge(&self, subscriber: &str, ids: &[i64]) -> Result<usize> {
-        let statement = sqlx::query(sql::ACKNOWLEDGE).bind(subscriber.to_owned()).bind(rows::to_json(ids)?);
+        let statement = sqlx::query(sql::ACKNOWLEDGE).bind(subscriber.to_owned()).bind(to_json(ids)?);
         Ok(self.write(statement).await?.len())
     }
 

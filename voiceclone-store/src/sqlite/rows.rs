@@ -2,7 +2,7 @@
 use std::{str::FromStr, time::Duration};
 
 use chrono::{DateTime, Utc};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use sqlx::{Decode, Row as _, Sqlite, Type, sqlite::SqliteRow};
 use voiceclone_core::{
     Error, Result,
@@ -11,7 +11,10 @@ use voiceclone_core::{
     store::Lease,
 };
 
-use crate::outbox::{OutboxMessage, OutboxWaiting};
+use crate::{
+    outbox::{OutboxMessage, OutboxWaiting},
+    sql::values::{self, unreadable},
+};
 
 /// The end of time as far as delays and leases go: a thousand centuries.
 const FOREVER: i64 = 100_000 * 365 * 86_400_000;
@@ -20,19 +23,6 @@ const FOREVER: i64 = 100_000 * 365 * 86_400_000;
 pub(super) fn millis(duration: Duration) -> i64 {
     let millis = duration.as_nanos().div_ceil(1_000_000);
     i64::try_from(millis).unwrap_or(FOREVER).min(FOREVER)
-}
-
-/// A count as SQL keeps it; more than it can hold is as good as the most.
-pub(super) fn count(n: impl TryInto<i64>) -> i64 {
-    n.try_into().unwrap_or(i64::MAX)
-}
-
-pub(super) fn to_json(value: &(impl Serialize + ?Sized)) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| Error::unexpected("a record cannot be written as JSON").with_source(e))
-}
-
-fn unreadable(column: &'static str, why: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::unexpected("a stored record cannot be read").with("column", column).with_source(why)
 }
 
 pub(super) fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(row: &'r SqliteRow, column: &'static str) -> Result<T> {
@@ -63,11 +53,7 @@ fn time(row: &SqliteRow, column: &'static str) -> Result<DateTime<Utc>> {
 }
 
 fn state(row: &SqliteRow) -> Result<JobState> {
-    let name: &str = get(row, "status")?;
-    let state = JobState::ALL.into_iter().find(|state| state.as_str() == name);
-    state.ok_or_else(|| {
-        Error::unexpected("a stored job has a state that this version does not know").with("state", name)
-    })
+    values::state(get(row, "status")?)
 }
 
 /// A row of the columns `job!()`.

@@ -17,6 +17,7 @@ mod flaky;
 mod observer;
 mod pass_through;
 mod script;
+mod signing;
 mod sound;
 mod tone;
 
@@ -25,6 +26,7 @@ pub use flaky::{FlakyBlobs, FlakyCatalog, FlakyJobs, StoreFault};
 pub use observer::{Ended, Recorded, RecordingObserver};
 pub use pass_through::PassThroughPreprocessor;
 pub use script::When;
+pub use signing::SigningBlobs;
 pub use sound::{reference_voice, voice_like};
 pub use tone::{Fault, ToneSynthesizer};
 

@@ -325,6 +325,6 @@ pub(super) async fn a_waiting_worker_is_woken(f: JobFixture) -> Checked {
         tokio::task::yield_now().await;
         elsewhere.job().await
     };
-    let (worked, queued) = futures_util::join!(worker, enqueue);
-    queued.and(worked)
+    let (woken, queued) = futures_util::join!(worker, enqueue);
+    queued.and(woken)
 }
