@@ -19,13 +19,15 @@ use voiceclone_core::{
     testkit::fakes::voice_like,
     worker::WorkerConfig,
 };
+use voiceclone_store::LedgerBlobs;
 
-use crate::process::PATIENCE;
+use crate::{process::PATIENCE, stores::Stores};
 
 /// Cheap to clone; clones are the same client.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     engine: Engine,
+    ledger: Option<LedgerBlobs>,
     owner: OwnerId,
     voice: VoiceId,
     acknowledged: Arc<Mutex<BTreeSet<String>>>,
@@ -34,7 +36,9 @@ pub(crate) struct Client {
 
 impl Client {
     /// Uploads a recording and prepares it.
-    pub(crate) async fn prepare(engine: Engine) -> Self {
+    pub(crate) async fn prepare(stores: Stores) -> Self {
+        let ledger = stores.ledger.clone();
+        let engine = stores.engine();
         let owner = OwnerId::new("ada").unwrap();
         let recording = RawAudio::new(voice_like(Duration::from_secs(3), 24_000).unwrap().body);
         let upload = Upload::new(recording, Consent::by_subject("Ada Lovelace"));
@@ -43,7 +47,7 @@ impl Client {
         ingested.job.output().await.unwrap();
         worker.shutdown().await;
         let voice = ingested.sample.voice;
-        Self { engine, owner, voice, acknowledged: Arc::default(), resubmitted: Arc::default() }
+        Self { engine, ledger, owner, voice, acknowledged: Arc::default(), resubmitted: Arc::default() }
     }
 
     /// Three sentences nobody else says.
@@ -104,17 +108,21 @@ impl Client {
         }
     }
 
-    /// Sweeps until there is nothing more to sweep. Returns how many blobs went.
+    /// Sweeps, and returns how many blobs went. Where there are books they know of everything that is to go.
     pub(crate) async fn sweep(&self) -> u64 {
         let mut removed = 0;
-        loop {
-            let swept = self.engine.sweep(&self.owner, Duration::ZERO).await.unwrap();
-            assert_eq!(swept.requeued, 0, "a recording had lost its job");
-            removed += swept.removed;
-            if swept.removed == 0 {
-                return removed;
-            }
+        if let Some(ledger) = &self.ledger {
+            removed += ledger.sweep(Duration::ZERO).await.unwrap().removed;
         }
+        let swept = self.engine.sweep(&self.owner, Duration::ZERO).await.unwrap();
+        assert_eq!(swept.requeued, 0, "a recording had lost its job");
+        assert!(self.ledger.is_none() || swept.removed == 0, "{} blobs were in no book", swept.removed);
+        removed + swept.removed
+    }
+
+    /// Whether there are books of the blobs.
+    pub(crate) fn has_books(&self) -> bool {
+        self.ledger.is_some()
     }
 
     pub(crate) fn acknowledged(&self) -> BTreeSet<String> {

@@ -7,7 +7,7 @@
 //! `VOICECLONE_CHAOS_SEED` repeats what a seed chose.
 //!
 //! ```sh
-//! cargo nextest run --workspace --all-features --test chaos --run-ignored all --no-capture -E 'test(long)'
+//! cargo nextest run --workspace --all-features --test chaos --run-ignored all --no-capture -E 'test(for_long)'
 //! ```
 #![cfg(all(feature = "fs", feature = "postgres", feature = "s3", feature = "sqlite", target_os = "linux"))]
 #![expect(

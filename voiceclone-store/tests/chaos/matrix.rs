@@ -15,6 +15,9 @@ use crate::{
 /// Most of a scenario is waiting for leases to lapse.
 const AT_A_TIME: usize = 3;
 
+/// No scenario takes longer.
+const LIMIT: Duration = Duration::from_secs(180);
+
 #[derive(Default)]
 struct Outcome {
     table: Table,
@@ -70,7 +73,11 @@ fn one((name, run): Scenario, seed: u64, outcome: &Mutex<Outcome>) {
     // A runtime of its own: what a scenario leaves running ends with it, and one that blocks holds up no other.
     let ran = catch_unwind(AssertUnwindSafe(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let ran = runtime.block_on(run(seed));
+        let ran = runtime.block_on(async {
+            let mut running = run(seed);
+            // Failing while it still is there, so that it says what it has come to.
+            tokio::time::timeout(LIMIT, &mut running).await.unwrap_or_else(|_| panic!("it takes longer than {LIMIT:?}"))
+        });
         runtime.shutdown_timeout(Duration::from_secs(5));
         ran
     }));

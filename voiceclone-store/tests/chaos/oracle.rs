@@ -64,6 +64,8 @@ const EVENTS: &str = "SELECT CAST(job_id AS TEXT), CAST(seq AS BIGINT), CAST(sta
 const SAMPLES: &str = "SELECT CAST(original_url AS TEXT), CAST(processed_url AS TEXT) FROM voice_samples \
                        WHERE status <> 'deleted'";
 
+const BOOKS: &str = "SELECT CAST(key AS TEXT), CAST(status AS TEXT) FROM blobs";
+
 impl Raw {
     /// The database behind a URL of PostgreSQL or the path of a SQLite file.
     pub(crate) async fn connect(place: &str) -> sqlx::Result<Self> {
@@ -100,6 +102,10 @@ impl Raw {
         Ok(events)
     }
 
+    async fn books(&mut self) -> sqlx::Result<Vec<(String, String)>> {
+        rows!(self, BOOKS)
+    }
+
     async fn sample_blobs(&mut self) -> sqlx::Result<Vec<String>> {
         let rows: Vec<(Option<String>, Option<String>)> = rows!(self, SAMPLES)?;
         Ok(rows.into_iter().flat_map(|(original, processed)| original.into_iter().chain(processed)).collect())
@@ -133,6 +139,7 @@ pub(crate) async fn verdict(
     raw: &mut Raw,
     objects: &BTreeMap<String, PathBuf>,
     acknowledged: &BTreeSet<String>,
+    has_books: bool,
 ) -> String {
     let mut wrong = String::new();
     let (jobs, events) = (raw.jobs().await.unwrap(), raw.events().await.unwrap());
@@ -155,6 +162,20 @@ pub(crate) async fn verdict(
     }
     for missing in named.difference(&there) {
         writeln!(wrong, "a live row names {missing}, and there is no such object").unwrap();
+    }
+    if has_books {
+        wrong += &check_books(&raw.books().await.unwrap(), &there);
+    }
+    wrong
+}
+
+fn check_books(books: &[(String, String)], there: &BTreeSet<String>) -> String {
+    let mut wrong = String::new();
+    for (key, status) in books.iter().filter(|(_, status)| status != "live") {
+        writeln!(wrong, "the books still have {key} as {status}").unwrap();
+    }
+    for unknown in there.difference(&books.iter().map(|(key, _)| key.clone()).collect()) {
+        writeln!(wrong, "the object {unknown} is in no book").unwrap();
     }
     wrong
 }

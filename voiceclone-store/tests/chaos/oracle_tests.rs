@@ -15,13 +15,15 @@ use crate::{
 type Objects = BTreeMap<String, PathBuf>;
 
 /// What is done behind the back of the stores, in SQL, and a word of what the oracle must say to it.
-const DAMAGE: [(&str, &str); 7] = [
+const DAMAGE: [(&str, &str); 9] = [
     ("UPDATE job_events SET seq = 9 WHERE seq = 2", "its events are"),
     ("DELETE FROM job_events WHERE status = 'succeeded'", "its events are"),
     ("UPDATE job_events SET status = 'succeeded' WHERE status = 'running'", "its events are"),
     ("UPDATE clone_jobs SET attempt = 6", "tried too often"),
     ("UPDATE clone_jobs SET crashes = 6", "tried too often"),
     ("UPDATE clone_jobs SET output = json_set(output, '$.sha256', 'a0') WHERE kind = 'speak'", "its row says"),
+    ("UPDATE blobs SET status = 'pending'", "as pending"),
+    ("DELETE FROM blobs", "in no book"),
     ("UPDATE clone_jobs SET error = '{}'", "does not have what its state says"),
 ];
 
@@ -62,5 +64,5 @@ async fn damaged(stack: &Stack, sql: &'static str, objects: &Objects, acknowledg
     sqlx::query("BEGIN").execute(&mut connection).await.unwrap();
     sqlx::query(sql).execute(&mut connection).await.unwrap();
     // Dropping the connection takes it back.
-    verdict(&mut Raw::Sqlite(connection), objects, acknowledged).await
+    verdict(&mut Raw::Sqlite(connection), objects, acknowledged, true).await
 }

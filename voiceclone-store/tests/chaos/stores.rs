@@ -2,7 +2,6 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use object_store::aws::AmazonS3Builder;
 use serde::{Deserialize, Serialize};
 use voiceclone_core::{
     Result,
@@ -11,7 +10,7 @@ use voiceclone_core::{
     synth::{SpeechSession, SynthesisRequest, Synthesizer, SynthesizerInfo},
     testkit::fakes::{Fault, PassThroughPreprocessor, ToneSynthesizer, When},
 };
-use voiceclone_store::{ObjectBlobStore, SqliteStore};
+use voiceclone_store::{Credentials, LedgerBlobs, ObjectBlobStore, PostgresStore, SqliteStore};
 
 use crate::{
     gates::{GatedBlobs, GatedJobs, Gates, say},
@@ -34,29 +33,44 @@ pub(crate) struct Places {
 
 pub(crate) struct Stores {
     blobs: Arc<dyn BlobStore>,
+    /// The books of the blobs.
+    pub(crate) ledger: Option<LedgerBlobs>,
     catalog: Arc<dyn Catalog>,
     jobs: Arc<dyn JobStore>,
 }
 
 impl Stores {
     pub(crate) async fn open(places: &Places) -> Result<Self> {
-        let (catalog, jobs): (Arc<dyn Catalog>, Arc<dyn JobStore>) = {
-            let store = SqliteStore::open(&places.records).await?;
-            (Arc::new(store.clone()), Arc::new(store))
-        };
         let blobs = if places.blobs.starts_with("http://") {
-            bucket(&places.blobs)
+            ObjectBlobStore::builder(&format!("s3://{}", s3::BUCKET))?
+                .endpoint(&places.blobs)
+                .region(s3::REGION)
+                .credentials(Credentials::s3(s3::ACCESS_KEY, s3::SECRET_KEY))
+                .build()
+                .await?
         } else {
             ObjectBlobStore::filesystem(&places.blobs).await?
         };
-        Ok(Self { blobs: Arc::new(blobs), catalog, jobs })
+        if places.records.starts_with("postgres://") {
+            let store = PostgresStore::connect(&places.records).await?;
+            return Ok(Self {
+                blobs: Arc::new(blobs),
+                ledger: None,
+                catalog: Arc::new(store.clone()),
+                jobs: Arc::new(store),
+            });
+        }
+        let store = SqliteStore::open(&places.records).await?;
+        let ledger = store.ledger(blobs).await?;
+        let (catalog, jobs) = (Arc::new(store.clone()), Arc::new(store));
+        Ok(Self { blobs: Arc::new(ledger.clone()), ledger: Some(ledger), catalog, jobs })
     }
 
     /// An engine that says how far it is and stops where the gates say.
     pub(crate) fn gated(self, gates: &Arc<Gates>) -> Engine {
         let blobs = Arc::new(GatedBlobs { inner: self.blobs, gates: Arc::clone(gates) });
         let jobs = Arc::new(GatedJobs { inner: self.jobs, gates: Arc::clone(gates) });
-        Self { blobs, jobs, catalog: self.catalog }.engine()
+        Self { blobs, jobs, ..self }.engine()
     }
 
     pub(crate) fn engine(self) -> Engine {
@@ -72,21 +86,6 @@ impl Stores {
             .build()
             .unwrap()
     }
-}
-
-fn bucket(endpoint: &str) -> ObjectBlobStore {
-    // Another part of the process may have chosen before.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let bucket = AmazonS3Builder::new()
-        .with_endpoint(endpoint)
-        .with_allow_http(true)
-        .with_region(s3::REGION)
-        .with_bucket_name(s3::BUCKET)
-        .with_access_key_id(s3::ACCESS_KEY)
-        .with_secret_access_key(s3::SECRET_KEY)
-        .build()
-        .unwrap();
-    ObjectBlobStore::new(Arc::new(bucket)).with_media_types()
 }
 
 /// A provider whose library takes the process with it when it is given [`POISON`].

@@ -11,11 +11,11 @@ use crate::{
     stores::{POISON, SLOW},
 };
 
-/// A text whose audio is uploaded in more than one part.
+/// A text whose audio is uploaded in more than one part, where the point needs it: few segments, and long ones.
 fn text_for(point: Point) -> String {
-    let sentences = if point == Point::Uploading { 80 } else { 0 };
-    let long: String = (0..sentences).map(|n| format!(" This is sentence number {n} of many.")).collect();
-    format!("{}{long}", Client::text())
+    let sentences = if point == Point::Uploading { 8 } else { 0 };
+    let sentence = |n| format!(" Sentence {n} of many begins here{}.", " and goes on".repeat(30));
+    format!("{}{}", Client::text(), (0..sentences).map(sentence).collect::<String>())
 }
 
 /// A worker is killed exactly there, and others take over.
