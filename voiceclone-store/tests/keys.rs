@@ -85,7 +85,7 @@ proptest! {
         run(async {
             let blobs = ObjectBlobStore::builder("s3://voices/p").unwrap().endpoint("http://127.0.0.1:1");
             let blobs = blobs.credentials(voiceclone_store::Credentials::s3("id", "secret")).build().await.unwrap();
-            let request = blobs.presign_get(&key, std::time::Duration::from_secs(60)).await.unwrap();
+            let request = blobs.presign_get(&key, std::time::Duration::from_mins(1)).await.unwrap();
             let path = request.url.strip_prefix("http://127.0.0.1:1/voices/p/").unwrap().split('?').next().unwrap();
             assert_eq!(path, text);
         });

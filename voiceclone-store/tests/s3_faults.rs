@@ -19,8 +19,8 @@ use futures_util::{TryStreamExt as _, stream};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    task::JoinSet,
 };
-use tokio_util::task::AbortOnDropHandle;
 use voiceclone_core::{
     ErrorKind, Result,
     store::{BlobBody, BlobKey, BlobStore as _, PutOptions},
@@ -31,7 +31,7 @@ use voiceclone_store::ObjectBlobStoreBuilder;
 struct Scripted {
     endpoint: String,
     requests: Arc<AtomicUsize>,
-    _serving: AbortOnDropHandle<()>,
+    _serving: JoinSet<()>,
 }
 
 impl Scripted {
@@ -40,7 +40,8 @@ impl Scripted {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&requests);
-        let serving = tokio::spawn(async move {
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
             loop {
                 let (mut socket, _) = listener.accept().await.unwrap();
                 let head = head_of(&mut socket).await;
@@ -54,7 +55,7 @@ impl Scripted {
                 }
             }
         });
-        Self { endpoint, requests, _serving: AbortOnDropHandle::new(serving) }
+        Self { endpoint, requests, _serving: serving }
     }
 
     fn builder(&self) -> ObjectBlobStoreBuilder {
@@ -70,9 +71,7 @@ impl Scripted {
 async fn head_of(socket: &mut TcpStream) -> String {
     let mut read = Vec::new();
     loop {
-        let mut chunk = [0; 4096];
-        let n = socket.read(&mut chunk).await.unwrap_or_default();
-        read.extend_from_slice(&chunk[..n]);
+        let n = socket.read_buf(&mut read).await.unwrap_or_default();
         let text = String::from_utf8_lossy(&read);
         let Some((head, _)) = text.split_once("\r\n\r\n") else {
             assert!(n > 0, "a request without an end");
@@ -162,12 +161,9 @@ async fn a_failing_server_is_asked_again_as_often_as_was_said() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_resumed() {
-    let server = Scripted::start(|n, head| match n {
-        0 => Some(letters(0, 10, "e")),
-        _ => {
-            assert!(head.contains("range: bytes=10-25"), "{head}");
-            Some(letters(10, 16, "e"))
-        }
+    let server = Scripted::start(|n, head| {
+        assert!(n == 0 || head.contains("range: bytes=10-25"), "{head}");
+        Some(if n == 0 { letters(0, 10, "e") } else { letters(10, 16, "e") })
     });
     let server = server.await;
     let blobs = server.builder().max_retries(1).build().await.unwrap();

@@ -6,7 +6,7 @@ mod support {
     pub(crate) mod s3;
 }
 
-use std::{net::TcpListener, process::Stdio, time::Duration};
+use std::{ffi::OsStr, net::TcpListener, path::Path, process::Stdio, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -31,6 +31,16 @@ struct Moto {
 
 /// The server with an empty bucket, or nothing where there is none to start.
 async fn moto() -> Option<Moto> {
+    let moto = start("http", &[]).await?;
+    // It installs what TLS needs.
+    builder(&moto.endpoint, "").build().await.unwrap();
+    // Anybody may do anything there; a bucket is made by a put of its name.
+    let made = reqwest::Client::new().put(format!("{}/{BUCKET}", moto.endpoint)).send().await.unwrap();
+    assert!(made.status().is_success(), "{made:?}");
+    Some(moto)
+}
+
+async fn start(scheme: &str, more: &[&OsStr]) -> Option<Moto> {
     let Some(program) = std::env::var_os("VOICECLONE_TEST_MOTO") else {
         assert!(std::env::var_os("CI").is_none(), "VOICECLONE_TEST_MOTO names no moto_server");
         eprintln!("skipped: VOICECLONE_TEST_MOTO names no moto_server");
@@ -38,18 +48,13 @@ async fn moto() -> Option<Moto> {
     };
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut command = Command::new(program);
-    command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).args(more).stdout(Stdio::null()).stderr(Stdio::null());
     let mut process = command.kill_on_drop(true).spawn().unwrap();
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         assert!(process.try_wait().unwrap().is_none(), "moto ended before it listened");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let endpoint = format!("http://127.0.0.1:{port}");
-    // Anybody may do anything there; a bucket is made by a put of its name.
-    builder(&endpoint, "").build().await.unwrap();
-    let made = reqwest::Client::new().put(format!("{endpoint}/{BUCKET}")).send().await.unwrap();
-    assert!(made.status().is_success(), "{made:?}");
-    Some(Moto { endpoint, _process: process })
+    Some(Moto { endpoint: format!("{scheme}://127.0.0.1:{port}"), _process: process })
 }
 
 fn key(name: &str) -> BlobKey {
@@ -144,4 +149,64 @@ async fn a_body_of_many_parts_is_one_object_and_parts_that_are_too_small_would_b
     assert!(error.to_string().contains("EntityTooSmall"), "{error}");
     upload.abort().await.unwrap();
     assert!(raw.head(&ObjectPath::from("small")).await.is_err());
+}
+
+const TLS_ENDPOINT: &str = "VOICECLONE_TEST_TLS_ENDPOINT";
+
+/// Certificates are read from the environment when a process begins to need them, so each trial is a process.
+#[tokio::test]
+#[ignore = "the process that the other test starts"]
+async fn tls_client() {
+    let Ok(endpoint) = std::env::var(TLS_ENDPOINT) else { return };
+    let said = match builder(&endpoint, "").max_retries(0).build().await {
+        Ok(blobs) => blobs.head(&key("a")).await.unwrap_err(),
+        Err(e) => e,
+    };
+    println!("\nsaid {} {}", said.kind(), said.chain());
+}
+
+async fn said_under(endpoint: &str, certificates: &Path) -> String {
+    let mut client = Command::new(std::env::current_exe().unwrap());
+    client.args(["--ignored", "--exact", "tls_client", "--nocapture"]);
+    client.env(TLS_ENDPOINT, endpoint).env("SSL_CERT_FILE", certificates).env_remove("SSL_CERT_DIR");
+    let out = String::from_utf8(client.output().await.unwrap().stdout).unwrap();
+    out.lines().find_map(|line| line.strip_prefix("said ")).unwrap_or_else(|| panic!("{out}")).to_owned()
+}
+
+async fn make_certificate(dir: &Path, name: &str) {
+    let mut openssl = Command::new("openssl");
+    openssl.current_dir(dir).args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+    ]);
+    openssl.args(["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]);
+    openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    openssl.args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.pem")]);
+    let made = openssl.output().await.unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+#[tokio::test]
+async fn a_server_behind_tls_is_known_by_the_certificates_of_the_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| dir.path().join(name);
+    for name in ["ours", "another"] {
+        make_certificate(dir.path(), name).await;
+    }
+    std::fs::write(file("none.pem"), "").unwrap();
+    let (cert, secret) = (file("ours.pem"), file("ours.key"));
+    let args = ["-s", "-c"].map(OsStr::new).into_iter().chain([cert.as_os_str(), OsStr::new("-k"), secret.as_os_str()]);
+    let Some(moto) = start("https", &args.collect::<Vec<_>>()).await else { return };
+
+    let known = said_under(&moto.endpoint, &cert).await;
+    assert!(known.starts_with("not_found"), "the server was reached and has no such blob: {known}");
+    let unknown = said_under(&moto.endpoint, &file("another.pem")).await;
+    assert!(unknown.starts_with("unavailable") && unknown.contains("certificate"), "{unknown}");
+    let none = said_under(&moto.endpoint, &file("none.pem")).await;
+    assert!(none.starts_with("config") && none.contains("SSL_CERT_FILE"), "{none}");
 }

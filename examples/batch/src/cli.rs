@@ -3,7 +3,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::providers::ProviderArgs;
+use crate::{providers::ProviderArgs, stores::SharedArgs};
 
 /// Speaks text in the voice of a recording.
 #[derive(Debug, Parser)]
@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Say(SayArgs),
     /// Speak every line of a manifest; run it again to go on where it stopped
     Run(RunArgs),
+    /// Work on what runs on any machine have queued, over shared stores, until Ctrl-C
+    Work(WorkArgs),
     /// Make the clean clip that a voice is made from
     Prepare(PrepareArgs),
     /// Measure a recording and say what it is good for
@@ -96,6 +98,19 @@ pub(crate) struct RunArgs {
     /// Stop at the first line that fails
     #[arg(long)]
     pub(crate) fail_fast: bool,
+    #[command(flatten)]
+    pub(crate) shared: SharedArgs,
+    #[command(flatten)]
+    pub(crate) provider: ProviderArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkArgs {
+    /// Jobs at the same time
+    #[arg(long, value_name = "N", default_value = "2")]
+    pub(crate) jobs: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) shared: SharedArgs,
     #[command(flatten)]
     pub(crate) provider: ProviderArgs,
 }

@@ -18,7 +18,9 @@ mod report;
 mod run;
 mod say;
 mod state;
+mod stores;
 mod terminal;
+mod work;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -59,6 +61,7 @@ async fn perform(command: Command, scratch: &mut Option<TempDir>) -> Result<(), 
         Command::Prepare(args) => unless_interrupted(prepare::prepare(args)).await,
         Command::Inspect(args) => unless_interrupted(inspect::inspect(args)).await,
         Command::Run(args) => run::run(args).await,
+        Command::Work(args) => work::work(args).await,
     }
 }
 

@@ -33,10 +33,12 @@ use crate::{
     terminal,
 };
 
-/// The lock keeps every other writer out, so a blob without a record is what a killed run left, however young.
-const SWEEP_GRACE: Duration = Duration::ZERO;
+/// The lock keeps every other writer out of a folder, so a blob without a record is what a killed run left, however young.
+const FOLDER_GRACE: Duration = Duration::ZERO;
+/// Of shared stores, workers elsewhere may be writing; longer than any upload or attempt.
+const SHARED_GRACE: Duration = Duration::from_hours(1);
 /// After a kill, the lines in progress wait this long before they are taken up again.
-const LEASE: Duration = Duration::from_secs(10);
+pub(crate) const LEASE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(250);
 /// Lines followed beyond those in progress, so that one that waits to be tried again does not hold up the files of others.
 const FOLLOWED: usize = 16;
@@ -61,11 +63,12 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     let report_path = args.report.clone().unwrap_or_else(|| args.out.join("report.json"));
     output::check_folder(&report_path)?;
     let dir = args.state.clone().unwrap_or_else(|| args.out.join(".voiceclone"));
-    let state = State::open(&dir, providers::engine(&args.provider)?).await?;
+    let state = State::open(&dir, &args.shared, providers::engine(&args.provider)?).await?;
+    let grace = if args.shared.database.is_some() { SHARED_GRACE } else { FOLDER_GRACE };
     let stop = CancellationToken::new();
     let _listening = listen(stop.clone());
 
-    state.engine.sweep(&state.owner, SWEEP_GRACE).await?;
+    state.engine.sweep(&state.owner, grace).await?;
     let history = History::of(&state).await?;
     let there = history.outputs(&lines, &args.out).await?;
     let recordings = Recordings::take_in(&state, &lines).await?;
@@ -82,7 +85,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     }
     .perform(&args, &planned, &recordings)
     .await?;
-    state.engine.sweep(&state.owner, SWEEP_GRACE).await?;
+    state.engine.sweep(&state.owner, grace).await?;
     state.close().await;
     conclude(&report, report_path).await
 }
@@ -101,7 +104,7 @@ async fn conclude(report: &Report, path: PathBuf) -> Result<(), Failure> {
 }
 
 /// The first Ctrl-C stops the run in good order, the second at once. Both leave a state that a later run goes on from.
-fn listen(stop: CancellationToken) -> JoinSet<()> {
+pub(crate) fn listen(stop: CancellationToken) -> JoinSet<()> {
     let mut task = JoinSet::new();
     task.spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {

@@ -10,9 +10,12 @@ use voiceclone_core::{
     engine::{Engine, EngineBuilder},
     id::OwnerId,
 };
-use voiceclone_store::{ObjectBlobStore, SqliteStore};
+use voiceclone_store::ObjectBlobStore;
 
-use crate::failure::{Failure, io_failed};
+use crate::{
+    failure::{Failure, io_failed},
+    stores::{SharedArgs, Stores},
+};
 
 /// An engine over its stores.
 #[derive(Debug)]
@@ -25,33 +28,31 @@ pub(crate) struct State {
 
 #[derive(Debug)]
 struct Kept {
-    blobs: ObjectBlobStore,
-    records: SqliteStore,
+    stores: Stores,
     _lock: File,
 }
 
 impl State {
-    /// The state in `dir`, for this process alone.
-    pub(crate) async fn open(dir: &Path, engine: EngineBuilder) -> Result<Self, Failure> {
+    /// The state in `dir`, for this process alone; or in shared stores, of which `dir` only keeps a second run of this
+    /// machine out.
+    pub(crate) async fn open(dir: &Path, shared: &SharedArgs, engine: EngineBuilder) -> Result<Self, Failure> {
         std::fs::create_dir_all(dir).map_err(|e| io_failed("cannot make the state folder", dir, e))?;
         let lock = lock(dir)?;
-        let blobs = ObjectBlobStore::filesystem(dir.join("blobs")).await?;
-        let records = SqliteStore::open(dir.join("voiceclone.sqlite")).await?;
-        let engine = engine.blobs(blobs.clone()).catalog(records.clone()).jobs(records.clone()).build()?;
-        Ok(Self { engine, owner: owner()?, kept: Some(Kept { blobs, records, _lock: lock }) })
+        let stores = shared.open(dir).await?;
+        let engine = stores.plug_into(engine).build()?;
+        Ok(Self { engine, owner: shared.owner()?, kept: Some(Kept { stores, _lock: lock }) })
     }
 
     /// A state that is forgotten: records in memory, recordings in `dir`, which the caller removes.
     pub(crate) async fn in_scratch(dir: &Path, engine: EngineBuilder) -> Result<Self> {
         let engine = engine.blobs(ObjectBlobStore::filesystem(dir).await?).build()?;
-        Ok(Self { engine, owner: owner()?, kept: None })
+        Ok(Self { engine, owner: OwnerId::new("say")?, kept: None })
     }
 
     /// Waits for what the stores still do. Nothing is lost without it; the folder is only left tidier.
     pub(crate) async fn close(self) {
         if let Some(kept) = self.kept {
-            kept.blobs.close().await;
-            kept.records.close().await;
+            kept.stores.close().await;
         }
     }
 }
@@ -60,11 +61,6 @@ impl State {
 pub(crate) fn scratch_folder() -> Result<TempDir> {
     let failed = |e| Error::unexpected("a temporary folder cannot be made").with_source(e);
     tempfile::Builder::new().prefix("voiceclone-").tempdir().map_err(failed)
-}
-
-/// All records of one state have one owner: the command line knows no users.
-fn owner() -> Result<OwnerId> {
-    OwnerId::new("batch")
 }
 
 fn lock(dir: &Path) -> Result<File, Failure> {

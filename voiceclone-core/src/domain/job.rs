@@ -34,7 +34,12 @@ pub enum JobSpec {
         /// The provider.
         provider: ProviderId,
     },
-    /// Remove a voice, its recordings, its clones and everything spoken in it.
+    /// Remove the clones of a voice at all providers, because consent to them was withdrawn.
+    Unenroll {
+        /// The voice.
+        voice: VoiceId,
+    },
+    /// Remove a voice, its recordings, its clones, everything spoken in it, and the texts.
     Erase {
         /// The voice.
         voice: VoiceId,
@@ -48,6 +53,7 @@ impl JobSpec {
             Self::PrepareSample { .. } => "prepare_sample",
             Self::Speak { .. } => "speak",
             Self::Enroll { .. } => "enroll",
+            Self::Unenroll { .. } => "unenroll",
             Self::Erase { .. } => "erase",
         }
     }
@@ -195,7 +201,12 @@ pub enum JobOutput {
         /// The provider.
         provider: ProviderId,
     },
-    /// What was removed, and what was not.
+    /// The voice has no clones any more.
+    Unenrolled {
+        /// Providers that removed their clone.
+        providers: Vec<ProviderId>,
+    },
+    /// What was removed.
     Erased {
         /// Blobs removed.
         blobs: u64,

@@ -40,6 +40,13 @@ pub(crate) fn is_clone_of(voice: VoiceId, clone: &ProviderVoice) -> bool {
     clone.name.strip_prefix(&voice.to_string()).is_some_and(|rest| rest.starts_with('-'))
 }
 
+/// The voice that a clone is of, if its name is one that [`clone_name`] gives.
+pub(crate) fn voice_of_clone(clone: &ProviderVoice) -> Option<VoiceId> {
+    let (voice, clips) = clone.name.split_once('-')?;
+    let ours = clips.len() == 12 && clips.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    voice.parse().ok().filter(|_| ours)
+}
+
 /// One clone to be made.
 struct Making<'a> {
     voice: &'a Voice,

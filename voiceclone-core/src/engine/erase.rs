@@ -3,31 +3,35 @@ use std::collections::BTreeSet;
 
 use futures_util::TryStreamExt as _;
 
-use super::{Engine, JobHandle, Parts, enroll::is_clone_of, keys, segments::cache_folder};
+use super::{Engine, JobHandle, Parts, enroll::is_clone_of, keys, segments::cache_folder, stop::SpeechIn};
 use crate::{
-    domain::{Job, JobOutput, JobSpec, JobState, NewJob, SampleState, Voice, VoiceSample},
+    domain::{JobOutput, JobSpec, JobState, NewJob, SampleState, Voice, VoiceSample},
     error::{Error, ErrorKind, Result, Retry},
-    id::{IdempotencyKey, OwnerId, ProviderId, SampleId, VoiceId},
-    speak::VoiceTarget,
-    store::{BlobKey, JobQuery, PageQuery},
+    id::{IdempotencyKey, OwnerId, ProviderId, VoiceId},
+    store::BlobKey,
 };
 
 impl Engine {
-    /// Erases a voice: from now on it cannot be used; the queued job removes its clones at providers, its recordings,
-    /// everything spoken in it, and the personal fields of its consents. Tombstones of the records stay, so that nothing
-    /// brings it back. Texts stay in the records of their jobs.
+    /// Erases a voice: from now on it cannot be used; the queued job stops the jobs that speak in it, waits until they have
+    /// ended, and removes them with their texts and results, the clones at providers, the recordings, and the personal
+    /// fields of the consents. Tombstones of the records of the voice and its recordings stay, so that nothing brings them
+    /// back. Whoever follows a job that speaks in the voice sees its events end, and then no such job.
     ///
     /// # Errors
     /// `NotFound`, also for another owner's voice.
     pub async fn erase(&self, owner: &OwnerId, voice: VoiceId) -> Result<JobHandle> {
         self.0.change_voice(owner, voice, |voice| Ok(voice.deleted())).await?;
         self.0.clips.clear();
-        let job = NewJob::new(owner.clone(), JobSpec::Erase { voice }).with_max_attempts(20);
-        let erasure = self.enqueue(job.clone().with_key(IdempotencyKey::new(voice.to_string())?)).await?;
-        match self.job(owner, erasure.id()).await?.state {
-            // It gave up, for a provider that was gone too long. Asking again tries again.
+        self.enqueue_once(owner, JobSpec::Erase { voice }, voice).await
+    }
+
+    /// Queues what is done to a voice once. If it gave up, for a provider that was gone too long, asking again tries again.
+    pub(super) async fn enqueue_once(&self, owner: &OwnerId, spec: JobSpec, voice: VoiceId) -> Result<JobHandle> {
+        let job = NewJob::new(owner.clone(), spec).with_max_attempts(20);
+        let first = self.enqueue(job.clone().with_key(IdempotencyKey::new(voice.to_string())?)).await?;
+        match self.job(owner, first.id()).await?.state {
             JobState::Failed | JobState::Cancelled => self.enqueue(job).await,
-            _ => Ok(erasure),
+            _ => Ok(first),
         }
     }
 }
@@ -35,13 +39,14 @@ impl Engine {
 impl Parts {
     pub(crate) async fn erase(&self, owner: &OwnerId, id: VoiceId) -> Result<JobOutput> {
         let voice = self.change_voice(owner, id, |voice| Ok(voice.deleted())).await?;
-        let mut blobs = self.erase_speech(owner, &voice).await?;
+        let mut blobs = SpeechIn::of(self, &voice).await?.remove(self).await?;
         if let Some(cache) = &self.cache {
             cache.forget(&cache_folder(id)).await?;
         }
         let providers = self.remove_clones(&voice).await?;
         for sample in &voice.samples {
-            if !self.used_elsewhere(owner, &voice, *sample).await? {
+            // Another voice that is made of the same recording keeps it.
+            if self.voices_of(owner, *sample).await?.iter().all(|other| other.id == id) {
                 blobs += self.remove_below(&keys::sample(owner, *sample)?).await?;
                 self.change_sample(owner, *sample, redact).await?;
             }
@@ -56,22 +61,7 @@ impl Parts {
         Ok(JobOutput::Erased { blobs, providers })
     }
 
-    /// Another voice may be made of the same recording; it keeps it.
-    async fn used_elsewhere(&self, owner: &OwnerId, voice: &Voice, sample: SampleId) -> Result<bool> {
-        let mut query = PageQuery::of(owner.clone());
-        loop {
-            let page = self.catalog.voices(&query).await?;
-            if page.items.iter().any(|v| v.id != voice.id && v.samples.contains(&sample)) {
-                return Ok(true);
-            }
-            if page.next.is_none() {
-                return Ok(false);
-            }
-            query.after = page.next;
-        }
-    }
-
-    async fn remove_clones(&self, voice: &Voice) -> Result<Vec<ProviderId>> {
+    pub(super) async fn remove_clones(&self, voice: &Voice) -> Result<Vec<ProviderId>> {
         let mut removed = Vec::new();
         for (id, binding) in &voice.bindings {
             let cloner = self.providers.iter().find(|p| p.id == *id).and_then(|p| p.cloner.as_ref());
@@ -93,24 +83,7 @@ impl Parts {
         Ok(removed)
     }
 
-    /// Stops and removes everything spoken in the voice.
-    async fn erase_speech(&self, owner: &OwnerId, voice: &Voice) -> Result<u64> {
-        let mut removed = 0;
-        let mut query = JobQuery::of(owner.clone());
-        loop {
-            let page = self.jobs.jobs(&query).await?;
-            for job in page.items.iter().filter(|job| speaks_in(job, voice)) {
-                self.jobs.cancel(owner, job.id).await?;
-                removed += self.remove_below(&keys::job(owner, job.id)?).await?;
-            }
-            if page.next.is_none() {
-                return Ok(removed);
-            }
-            query.after = page.next;
-        }
-    }
-
-    async fn remove_below(&self, prefix: &BlobKey) -> Result<u64> {
+    pub(crate) async fn remove_below(&self, prefix: &BlobKey) -> Result<u64> {
         let mut removed = 0;
         let mut blobs = self.blobs.list(prefix);
         while let Some(blob) = blobs.try_next().await? {
@@ -130,12 +103,4 @@ pub(super) fn redact(mut sample: VoiceSample) -> Result<VoiceSample> {
         sample.rejections.clear();
     }
     Ok(sample)
-}
-
-fn speaks_in(job: &Job, voice: &Voice) -> bool {
-    let JobSpec::Speak { request } = &job.spec else { return false };
-    match request.target {
-        VoiceTarget::Voice(id) => id == voice.id,
-        VoiceTarget::Sample(id) => voice.samples.contains(&id),
-    }
 }

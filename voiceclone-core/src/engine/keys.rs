@@ -6,6 +6,17 @@ use crate::{
     store::BlobKey,
 };
 
+/// Everything of everybody.
+pub(crate) fn owners() -> Result<BlobKey> {
+    BlobKey::new("owners")
+}
+
+/// What [`owner`] gives for the owner of a blob below [`owners`].
+pub(crate) fn owner_in(key: &BlobKey) -> Option<BlobKey> {
+    let (hash, _) = key.as_str().strip_prefix("owners/")?.split_once('/')?;
+    BlobKey::new(format!("owners/{hash}")).ok()
+}
+
 /// Everything of one owner.
 pub(crate) fn owner(owner: &OwnerId) -> Result<BlobKey> {
     let hash = Fingerprint::of([owner.as_str().as_bytes()]);

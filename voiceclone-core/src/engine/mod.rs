@@ -7,6 +7,7 @@ mod builder;
 mod direct;
 mod enroll;
 mod erase;
+mod housekeeping;
 mod ingest;
 mod jobs;
 mod join;
@@ -15,15 +16,18 @@ mod prepare;
 mod records;
 mod render;
 mod resolve;
+mod revoke;
 mod route;
 mod segments;
 mod speak;
+mod stop;
 mod sweep;
 
 use std::sync::Arc;
 
 pub use builder::{EngineBuilder, EngineLimits, Provider};
 pub use direct::{DirectUpload, UploadSlot};
+pub use housekeeping::{HousekeepingConfig, Pruned, RunningHousekeeping, SweptClones, SweptOwners};
 pub use ingest::{Ingested, Upload};
 pub use jobs::JobHandle;
 pub use speak::Speech;
@@ -32,6 +36,7 @@ pub use sweep::Swept;
 pub(crate) use enroll::is_still_enrolling;
 pub(crate) use records::is_still_preparing;
 pub(crate) use render::ProgressSink;
+pub(crate) use stop::is_still_stopping;
 
 use crate::{
     consent::ConsentPolicy,

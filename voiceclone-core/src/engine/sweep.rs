@@ -24,6 +24,15 @@ pub struct Swept {
     pub requeued: u64,
 }
 
+impl Swept {
+    /// Counts what another sweep did as well.
+    pub(super) fn add(&mut self, other: Self) {
+        self.kept += other.kept;
+        self.removed += other.removed;
+        self.requeued += other.requeued;
+    }
+}
+
 impl Engine {
     /// Removes blobs of `owner` older than `grace` that no record names, gives recordings their voice, and queues again
     /// their preparation, where an interrupted upload did not get that far. Safe at any time and on any number of machines at once, as long as `grace` is longer
@@ -88,7 +97,11 @@ impl Parts {
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 let name = sample.consent.subject.clone();
                 let voice = Voice::new(sample.voice, sample.owner.clone(), name, vec![sample.id]);
-                self.catalog.insert_voice(&voice).await
+                match self.catalog.insert_voice(&voice).await {
+                    // Another process sweeps the same owner.
+                    Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+                    inserted => inserted,
+                }
             }
             changed => changed.map(drop),
         }

@@ -62,6 +62,7 @@ async fn perform(parts: &Arc<Parts>, lease: &Lease, progress: &ProgressSink) -> 
         JobSpec::PrepareSample { sample } => parts.prepare(&job.owner, *sample).await,
         JobSpec::Speak { request } => parts.render(lease.id, job, request, progress).await,
         JobSpec::Enroll { voice, provider } => parts.enroll_ahead(&job.owner, *voice, provider).await,
+        JobSpec::Unenroll { voice } => parts.unenroll(&job.owner, *voice).await,
         JobSpec::Erase { voice } => parts.erase(&job.owner, *voice).await,
     }
 }
@@ -128,7 +129,8 @@ impl Parts {
             return;
         }
         let tidied = match (&job.spec, job.state, &job.error) {
-            (JobSpec::Speak { .. }, ..) => self.tidy(job).await.map(drop),
+            (JobSpec::Speak { .. }, JobState::Succeeded, _) => self.tidy(job).await.map(drop),
+            (JobSpec::Speak { request }, ..) => self.clear_away(job, request.target).await,
             (JobSpec::PrepareSample { sample }, JobState::Failed | JobState::Cancelled, error) => {
                 let why = error.as_ref().map_or("it was stopped", |error| error.message.as_str());
                 self.give_up(&job.owner, *sample, why).await

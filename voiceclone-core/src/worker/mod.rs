@@ -158,6 +158,6 @@ impl Worker {
 }
 
 /// Between half and all of `duration`: workers that were started together do not ask together.
-fn jittered(duration: Duration) -> Duration {
+pub(crate) fn jittered(duration: Duration) -> Duration {
     duration.mul_f64(rand::rng().random_range(0.5..=1.0))
 }

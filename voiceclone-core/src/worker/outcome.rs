@@ -6,7 +6,7 @@ use rand::RngExt as _;
 use super::WorkerConfig;
 use crate::{
     domain::{Job, JobError, JobOutput},
-    engine::{is_still_enrolling, is_still_preparing},
+    engine::{is_still_enrolling, is_still_preparing, is_still_stopping},
     error::{Error, Result, Retry},
     store::Outcome,
 };
@@ -17,7 +17,7 @@ pub(crate) fn outcome_of(result: Result<JobOutput>, job: &Job, config: &WorkerCo
         Ok(output) => return Outcome::Succeeded(output),
         Err(error) => error,
     };
-    if is_still_preparing(&error) || is_still_enrolling(&error) {
+    if is_still_preparing(&error) || is_still_enrolling(&error) || is_still_stopping(&error) {
         return Outcome::Reschedule(hint(&error).unwrap_or(config.poll));
     }
     let kept = JobError::new(&error, job.attempt);

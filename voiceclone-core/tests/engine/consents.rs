@@ -5,13 +5,17 @@ use chrono::Utc;
 use voiceclone_core::{
     ErrorKind,
     consent::{Consent, ConsentPolicy, Relationship},
-    domain::JobState,
+    domain::{JobOutput, JobState, SampleState},
     engine::Upload,
+    id::ProviderId,
+    speak::SpeakRequest,
     store::Catalog as _,
-    testkit::fakes::{FakeAccount, FakeCloner, ToneSynthesizer},
+    testkit::fakes::{FakeAccount, FakeCloner, Fault, ToneSynthesizer, When},
 };
 
-use crate::support::{Stores, THREE, alice, ended, hear, prepared, provider, recording, saying, upload};
+use crate::support::{
+    Stores, THREE, alice, ended, hear, prepared, provider, recording, running, saying, upload, worker,
+};
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_without_a_valid_consent_leaves_nothing() {
@@ -75,4 +79,88 @@ async fn a_stricter_policy_is_asked_at_every_door() {
     let request = || saying(ingested.sample.voice, THREE);
     hear(&engine, request()).await.unwrap();
     assert_eq!(hear(&strict, request()).await.unwrap_err().kind(), ErrorKind::ConsentRequired);
+}
+
+#[tokio::test(start_paused = true)]
+async fn withdrawing_consent_stops_speech_and_removes_clones_and_leaves_the_recording() {
+    let (stores, account) = (Stores::new(), FakeAccount::new());
+    let cloner = FakeCloner::new(&account);
+    let engine = stores.cloning(&cloner, &account);
+    let ((sample, voice), (_, other)) = (prepared(&engine).await, prepared(&engine).await);
+    let second = engine.create_voice(&alice(), "of the same recording", &[sample]).await.unwrap().id;
+    for voice in [voice, second, other] {
+        hear(&engine, saying(voice, THREE)).await.unwrap();
+    }
+    let spoken = ended(&engine, engine.submit(&alice(), saying(voice, THREE), None).await.unwrap()).await;
+    let by_sample = SpeakRequest::new(sample, THREE).unwrap();
+    let mut queued = Vec::new();
+    for request in [saying(voice, THREE), by_sample, saying(second, THREE), saying(other, THREE)] {
+        queued.push(engine.submit(&alice(), request, None).await.unwrap());
+    }
+    assert_eq!(account.voices().len(), 3);
+
+    let removals = engine.revoke_consent(&alice(), sample).await.unwrap();
+    for voice in [voice, second] {
+        let refused = [
+            hear(&engine, saying(voice, THREE)).await.map(drop),
+            engine.submit(&alice(), saying(voice, THREE), None).await.map(drop),
+        ];
+        for refused in refused {
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConsentRequired, "at once");
+        }
+    }
+    let tone = ProviderId::new("tone").unwrap();
+    assert_eq!(removals.len(), 2);
+    for removal in removals {
+        let removal = ended(&engine, removal).await;
+        assert_eq!(removal.output, Some(JobOutput::Unenrolled { providers: vec![tone.clone()] }));
+    }
+    let last = queued.pop().unwrap();
+    assert_eq!(ended(&engine, last).await.state, JobState::Succeeded, "another person's voice");
+    for job in queued {
+        assert_eq!(job.await.unwrap().state, JobState::Cancelled);
+    }
+    assert_eq!(account.voices().len(), 1);
+    assert_eq!(engine.voice(&alice(), voice).await.unwrap().bindings.len(), 0);
+    engine.audio(&alice(), spoken.id, None).await.unwrap();
+    let kept = engine.sample(&alice(), sample).await.unwrap();
+    assert!(stores.keys().await.contains(&kept.original.to_string()));
+    assert_eq!((kept.state(), kept.consent.subject.as_str()), (SampleState::Ready, "Ada Lovelace"));
+
+    let again = engine.revoke_consent(&alice(), sample).await.unwrap();
+    assert_eq!(again.len(), 2);
+    let same = engine.sample(&alice(), sample).await.unwrap();
+    assert!(kept.consent.revoked_at.is_some() && same == kept, "the first date counts");
+    ended(&engine, engine.erase(&alice(), voice).await.unwrap()).await;
+    ended(&engine, engine.erase(&alice(), second).await.unwrap()).await;
+    assert_eq!(engine.revoke_consent(&alice(), sample).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn withdrawing_consent_stops_a_running_job_and_leaves_nothing_of_it() {
+    let (stores, slow) = (Stores::new(), Fault::Slow(Duration::from_secs(10)));
+    let engine = stores.engine(&ToneSynthesizer::by_reference().with_fault(When::always(), slow));
+    let (sample, voice) = prepared(&engine).await;
+    let job = engine.submit(&alice(), saying(voice, THREE), None).await.unwrap();
+    let worker = worker(&engine);
+    running(&job).await;
+    tokio::time::sleep(Duration::from_secs(45)).await;
+    assert!(!stores.job_keys().await.is_empty(), "it is in the middle of it");
+    engine.revoke_consent(&alice(), sample).await.unwrap();
+    assert_eq!(job.await.unwrap().state, JobState::Cancelled);
+    worker.shutdown().await;
+    assert_eq!(stores.job_keys().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_of_clones_that_gave_up_may_be_asked_for_again() {
+    let (stores, account) = (Stores::new(), FakeAccount::new());
+    let engine = stores.cloning(&FakeCloner::new(&account), &account);
+    let (sample, voice) = prepared(&engine).await;
+    hear(&engine, saying(voice, THREE)).await.unwrap();
+    let unplugged = stores.engine(&ToneSynthesizer::by_reference());
+    let gave_up = unplugged.revoke_consent(&alice(), sample).await.unwrap().remove(0);
+    assert_eq!((ended(&unplugged, gave_up).await.state, account.voices().len()), (JobState::Failed, 1));
+    let again = engine.revoke_consent(&alice(), sample).await.unwrap().remove(0);
+    assert_eq!((ended(&engine, again).await.state, account.voices().len()), (JobState::Succeeded, 0));
 }

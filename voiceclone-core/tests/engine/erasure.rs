@@ -1,15 +1,21 @@
 //! What is erased is gone everywhere and does not come back.
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use voiceclone_core::{
     ErrorKind,
-    domain::{JobOutput, JobState, SampleState},
+    domain::{Job, JobOutput, JobSpec, JobState, NewJob, SampleState},
+    engine::{Engine, JobHandle},
+    id::VoiceId,
     speak::SpeakRequest,
-    store::Catalog as _,
-    testkit::fakes::{CloneFault, FakeAccount, FakeCloner, ToneSynthesizer, When},
+    store::{Catalog as _, JobQuery, JobStore as _},
+    testkit::fakes::{CloneFault, FakeAccount, FakeCloner, Fault, StoreFault, ToneSynthesizer, When},
+    worker::RunningWorker,
 };
 
-use crate::support::{Stores, THREE, alice, ended, hear, prepared, provider, saying, upload};
+use crate::support::{
+    Stores, THREE, alice, ended, hear, prepared, provider, running, saying, unavailable, upload, worker,
+};
 
 #[tokio::test(start_paused = true)]
 async fn erasing_removes_clones_recordings_speech_and_names() {
@@ -29,7 +35,10 @@ async fn erasing_removes_clones_recordings_speech_and_names() {
     let Some(JobOutput::Erased { blobs, providers }) = erasure.output else { panic!("{:?}", erasure.error) };
     assert_eq!((blobs, providers.len()), (3, 1));
     assert_eq!((account.voices(), stores.keys().await), (vec![], vec![]));
-    assert_ne!(engine.job(&alice(), queued.id()).await.unwrap().state, JobState::Succeeded);
+    for job in [spoken.id, queued.id()] {
+        assert_eq!(engine.job(&alice(), job).await.unwrap_err().kind(), ErrorKind::NotFound);
+    }
+    assert_eq!(texts(&stores).await, [""; 0]);
     assert_eq!(engine.audio(&alice(), spoken.id, None).await.unwrap_err().kind(), ErrorKind::NotFound);
 
     let tombstone = stores.catalog.sample(&alice(), sample).await.unwrap();
@@ -42,14 +51,110 @@ async fn erasing_removes_clones_recordings_speech_and_names() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn queued_speech_of_an_erased_voice_is_cancelled() {
-    let engine = Stores::new().engine(&ToneSynthesizer::by_reference());
+async fn queued_speech_of_an_erased_voice_is_stopped_and_forgotten() {
+    let stores = Stores::new();
+    let engine = stores.engine(&ToneSynthesizer::by_reference());
     let (_, voice) = prepared(&engine).await;
-    let request = voiceclone_core::domain::JobSpec::Speak { request: saying(voice, THREE) };
-    let later = voiceclone_core::domain::NewJob::new(alice(), request).after(Duration::from_hours(1));
+    let request = JobSpec::Speak { request: saying(voice, THREE) };
+    let later = NewJob::new(alice(), request).after(Duration::from_hours(1));
     let later = engine.enqueue(later).await.unwrap();
+    let follower = later.events(0).await.unwrap();
     ended(&engine, engine.erase(&alice(), voice).await.unwrap()).await;
-    assert_eq!(engine.job(&alice(), later.id()).await.unwrap().state, JobState::Cancelled);
+    follower.try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(later.await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(texts(&stores).await, [""; 0]);
+}
+
+/// The texts that jobs of alice's still hold.
+async fn texts(stores: &Stores) -> Vec<String> {
+    let jobs = stores.jobs.jobs(&JobQuery::of(alice()).limit(1000)).await.unwrap().items;
+    let text = |job: Job| match job.spec {
+        JobSpec::Speak { request } => Some(request.utterance.text.as_str().to_owned()),
+        _ => None,
+    };
+    jobs.into_iter().filter_map(text).collect()
+}
+
+/// An engine of this tone and a job of it that takes minutes, being worked on.
+async fn at_work(stores: &Stores) -> (Engine, VoiceId, JobHandle, RunningWorker) {
+    let slow = Fault::Slow(Duration::from_secs(10));
+    let engine = stores.engine(&ToneSynthesizer::by_reference().with_fault(When::always(), slow));
+    let (_, voice) = prepared(&engine).await;
+    let job = engine.submit(&alice(), saying(voice, THREE), None).await.unwrap();
+    let worker = worker(&engine);
+    running(&job).await;
+    tokio::time::sleep(Duration::from_secs(45)).await;
+    (engine, voice, job, worker)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_erasure_waits_for_speech_to_stop_and_leaves_no_text() {
+    let stores = Stores::new();
+    let (engine, voice, job, busy) = at_work(&stores).await;
+    let erased = engine.erase(&alice(), voice).await.unwrap().await.unwrap();
+    assert_eq!((erased.state, erased.attempt), (JobState::Succeeded, 1), "waiting is no attempt");
+    assert_eq!(job.await.unwrap_err().kind(), ErrorKind::NotFound);
+    busy.shutdown().await;
+    assert_eq!((texts(&stores).await, stores.keys().await), (vec![], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_erasure_outlasts_a_killed_worker_that_was_speaking() {
+    let stores = Stores::new();
+    let (engine, voice, job, killed) = at_work(&stores).await;
+    drop(killed);
+    assert_eq!(engine.job(&alice(), job.id()).await.unwrap().state, JobState::Running);
+    let erased = ended(&engine, engine.erase(&alice(), voice).await.unwrap()).await;
+    assert_eq!((erased.state, erased.attempt), (JobState::Succeeded, 1));
+    assert_eq!((texts(&stores).await, stores.keys().await), (vec![], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn speech_that_is_queued_behind_the_back_of_an_erasure_leaves_no_text() {
+    let stores = Stores::new();
+    let engine = stores.engine(&ToneSynthesizer::by_reference());
+    let (sample, voice) = prepared(&engine).await;
+    ended(&engine, engine.erase(&alice(), voice).await.unwrap()).await;
+    for request in [saying(voice, THREE), SpeakRequest::new(sample, THREE).unwrap()] {
+        let late = NewJob::new(alice(), JobSpec::Speak { request });
+        let late = engine.enqueue(late).await.unwrap();
+        let worker = worker(&engine);
+        let mut events = late.events(0).await.unwrap();
+        while events.try_next().await.unwrap().is_some() {}
+        worker.shutdown().await;
+        assert_eq!(texts(&stores).await, [""; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_erasure_that_could_not_remove_a_row_is_done_again() {
+    let stores = Stores::new();
+    let engine = stores.engine(&ToneSynthesizer::by_reference());
+    let (_, voice) = prepared(&engine).await;
+    for text in [THREE, "Good night."] {
+        ended(&engine, engine.submit(&alice(), saying(voice, text), None).await.unwrap()).await;
+    }
+    stores.jobs.plan("remove", When::call(1), StoreFault::LosesAnswer(unavailable()));
+    stores.jobs.plan("remove", When::call(2), StoreFault::Fails(unavailable()));
+    let erased = ended(&engine, engine.erase(&alice(), voice).await.unwrap()).await;
+    assert_eq!((erased.state, erased.attempt), (JobState::Succeeded, 3));
+    assert_eq!((texts(&stores).await, stores.keys().await), (vec![], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn speech_in_another_voice_of_the_same_recording_stays() {
+    let stores = Stores::new();
+    let engine = stores.engine(&ToneSynthesizer::by_reference());
+    let (sample, voice) = prepared(&engine).await;
+    let by_sample = SpeakRequest::new(sample, THREE).unwrap();
+    let first = ended(&engine, engine.submit(&alice(), by_sample, None).await.unwrap()).await;
+    let other = engine.create_voice(&alice(), "other", &[sample]).await.unwrap().id;
+    let second = ended(&engine, engine.submit(&alice(), saying(other, THREE), None).await.unwrap()).await;
+    ended(&engine, engine.erase(&alice(), other).await.unwrap()).await;
+    assert_eq!(engine.job(&alice(), second.id).await.unwrap_err().kind(), ErrorKind::NotFound);
+    engine.audio(&alice(), first.id, None).await.unwrap();
+    ended(&engine, engine.erase(&alice(), voice).await.unwrap()).await;
+    assert_eq!((texts(&stores).await, stores.keys().await), (vec![], vec![]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -35,6 +35,7 @@ async fn every_verb_answers_another_owner_as_if_there_were_nothing() {
     gone("submit", engine.submit(&bob, saying(voice, THREE), None).await);
     gone("submit by sample", engine.submit(&bob, by_sample(), None).await);
     gone("enroll", engine.enroll(&bob, voice, &tone).await);
+    gone("revoke_consent", engine.revoke_consent(&bob, sample).await);
     gone("erase", engine.erase(&bob, voice).await);
     gone("job", engine.job(&bob, spoken.id).await);
     gone("follow", engine.follow(&bob, spoken.id).await);

@@ -166,3 +166,47 @@ impl Upload {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use object_store::memory::InMemory;
+    use voiceclone_core::store::{BlobStore as _, PutOptions as Asked};
+
+    use super::*;
+
+    /// Puts `len` bytes into a store that takes four parts of eight bytes.
+    async fn put_bytes(len: usize) -> (ObjectBlobStore, Result<u64>) {
+        let mut blobs = ObjectBlobStore::new(Arc::new(InMemory::new()));
+        blobs.cut = Cut { part: 8, most: 4 };
+        let body = BlobBody::Stream(stream::iter((0..len).map(|_| Ok(Bytes::from_static(b"x")))).boxed());
+        let key = BlobKey::new("a").unwrap();
+        let put = blobs.put(&key, body, &Asked::default()).await.map(|meta| meta.size);
+        (blobs, put)
+    }
+
+    #[tokio::test]
+    async fn a_body_of_more_parts_than_there_may_be_is_refused_and_leaves_nothing() {
+        for len in [0, 7, 8, 9, 31, 32] {
+            assert_eq!(put_bytes(len).await.1.unwrap(), len as u64);
+        }
+        for len in [33, 1000] {
+            let (blobs, put) = put_bytes(len).await;
+            let error = put.unwrap_err();
+            assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::InvalidInput, false));
+            assert!(error.message().contains("32 bytes"), "{error}");
+            assert_eq!(blobs.head(&BlobKey::new("a").unwrap()).await.unwrap_err().kind(), ErrorKind::NotFound);
+        }
+    }
+
+    #[tokio::test]
+    async fn bytes_longer_than_a_part_go_in_parts() {
+        let cut = Cut { part: 8, most: 4 };
+        for (len, first, more) in [(0, 0, false), (8, 8, false), (9, 8, true)] {
+            let body = BlobBody::Bytes(vec![0; len].into());
+            let (part, rest) = first_part(body, cut).await.unwrap();
+            assert_eq!((part.len(), rest.is_some()), (first, more), "{len}");
+        }
+    }
+}

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "functions that tests share fail as tests do")]
 use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
+#[cfg(feature = "postgres")]
+use sqlx::PgConnection;
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use voiceclone_core::{
@@ -13,12 +15,27 @@ use voiceclone_core::{
     id::{OwnerId, SampleId, VoiceId},
     store::{BlobKey, BlobStore, Catalog, JobStore, Lease},
 };
+#[cfg(feature = "postgres")]
+use voiceclone_store::PostgresStore;
 use voiceclone_store::{LedgerBlobs, Outbox, SqliteStore};
+
+#[cfg(feature = "postgres")]
+#[path = "postgres.rs"]
+mod server;
 
 /// A database of the test's own.
 #[derive(Debug, Clone)]
 pub(crate) enum Database {
-    Sqlite { store: SqliteStore, path: PathBuf, dir: Arc<TempDir> },
+    Sqlite {
+        store: SqliteStore,
+        path: PathBuf,
+        dir: Arc<TempDir>,
+    },
+    #[cfg(feature = "postgres")]
+    Postgres {
+        store: PostgresStore,
+        url: String,
+    },
 }
 
 impl Database {
@@ -28,38 +45,57 @@ impl Database {
         Self::Sqlite { store: SqliteStore::open(&path).await.unwrap(), path, dir: Arc::new(dir) }
     }
 
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn postgres() -> Self {
+        let url = server::fresh_database();
+        PostgresStore::migrate(&url).await.unwrap();
+        Self::Postgres { store: PostgresStore::connect(&url).await.unwrap(), url }
+    }
+
     pub(crate) fn catalog(&self) -> Arc<dyn Catalog> {
         match self {
             Self::Sqlite { store, .. } => Arc::new(store.clone()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { store, .. } => Arc::new(store.clone()),
         }
     }
 
     pub(crate) fn jobs(&self) -> Arc<dyn JobStore> {
         match self {
             Self::Sqlite { store, .. } => Arc::new(store.clone()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { store, .. } => Arc::new(store.clone()),
         }
     }
 
     pub(crate) async fn ledger(&self, blobs: impl BlobStore) -> LedgerBlobs {
         match self {
             Self::Sqlite { store, .. } => store.ledger(blobs).await.unwrap(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { store, .. } => store.ledger(blobs).await.unwrap(),
         }
     }
 
     pub(crate) fn outbox(&self, subscriber: &str) -> Result<Outbox> {
         match self {
             Self::Sqlite { store, .. } => store.outbox(subscriber),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { store, .. } => store.outbox(subscriber),
         }
     }
 
     /// The books: the state of every key.
     pub(crate) async fn rows(&self) -> BTreeMap<String, String> {
-        let all = "SELECT key, status FROM blobs";
         let found: Vec<(String, String)> = match self {
             Self::Sqlite { path, .. } => {
                 let options = SqliteConnectOptions::new().filename(path);
                 let mut raw = SqliteConnection::connect_with(&options).await.unwrap();
-                sqlx::query_as(all).fetch_all(&mut raw).await.unwrap()
+                sqlx::query_as("SELECT key, status FROM blobs").fetch_all(&mut raw).await.unwrap()
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres { url, .. } => {
+                let mut raw = PgConnection::connect(url).await.unwrap();
+                sqlx::query_as("SELECT key, status FROM voiceclone.blobs").fetch_all(&mut raw).await.unwrap()
             }
         };
         found.into_iter().collect()
@@ -86,6 +122,17 @@ macro_rules! on_every_database {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {
                     super::$case(Database::sqlite().await).await;
+                }
+            )+
+        }
+
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            use super::Database;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    super::$case(Database::postgres().await).await;
                 }
             )+
         }

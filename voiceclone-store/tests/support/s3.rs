@@ -8,6 +8,7 @@
 //! - A put into a bucket that is not there makes one.
 //! - The path to an object is a directory, which it takes for a broken object.
 #![allow(dead_code, reason = "every test binary uses another part of it")]
+#![allow(clippy::unwrap_used, reason = "functions that tests share fail as tests do")]
 use std::{
     fmt::Write as _,
     io,
@@ -36,7 +37,6 @@ use s3s::{
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::RwLock, task::JoinSet};
-use tokio_util::task::AbortOnDropHandle;
 use voiceclone_store::{Credentials, ObjectBlobStore, ObjectBlobStoreBuilder};
 
 /// The only bucket there is.
@@ -53,7 +53,7 @@ pub(crate) struct S3Server {
     /// Its address, as a URL without a path.
     pub(crate) endpoint: String,
     root: TempDir,
-    _serving: AbortOnDropHandle<io::Result<()>>,
+    _serving: JoinSet<io::Result<()>>,
 }
 
 impl S3Server {
@@ -63,8 +63,9 @@ impl S3Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let dir = root.path().to_owned();
-        let serving = tokio::spawn(async move { serve(&dir, listener).await });
-        Self { endpoint, root, _serving: AbortOnDropHandle::new(serving) }
+        let mut serving = JoinSet::new();
+        serving.spawn(async move { serve(&dir, listener).await });
+        Self { endpoint, root, _serving: serving }
     }
 
     /// Blobs below `prefix` of the bucket, yet to be opened.
@@ -154,7 +155,7 @@ fn kept(key: &str) -> String {
             let mut number = u128::from_str_radix(&rest[..DIGITS], 16).unwrap();
             out.push(MARK);
             for _ in 0..CHARS {
-                out.push(ALPHABET[(number & 63) as usize].into());
+                out.push((*ALPHABET.get((number & 63) as usize).unwrap()).into());
                 number >>= 6;
             }
             rest = &rest[DIGITS..];

@@ -15,7 +15,7 @@ fn error(attempt: u32) -> JobError {
     JobError::new(&Error::new(ErrorKind::RateLimited, "too many “calls”"), attempt)
 }
 
-fn outputs() -> Checked<[JobOutput; 4]> {
+fn outputs() -> Checked<[JobOutput; 5]> {
     let provider = ProviderId::new("one")?;
     let spoken = SpokenAudio {
         key: BlobKey::new("jobs/1/2.wav")?,
@@ -31,6 +31,7 @@ fn outputs() -> Checked<[JobOutput; 4]> {
         JobOutput::Speech(spoken),
         JobOutput::Prepared { sample: SampleId::new() },
         JobOutput::Enrolled { provider: provider.clone() },
+        JobOutput::Unenrolled { providers: vec![provider.clone()] },
         JobOutput::Erased { blobs: 7, providers: vec![provider] },
     ])
 }

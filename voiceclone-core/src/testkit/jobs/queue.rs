@@ -57,6 +57,7 @@ pub(super) async fn every_kind_of_request_survives(f: JobFixture) -> Checked {
         JobSpec::Speak { request: SpeakRequest::new(SampleId::new(), "Plain.")? },
         JobSpec::PrepareSample { sample: SampleId::new() },
         JobSpec::Enroll { voice: VoiceId::new(), provider },
+        JobSpec::Unenroll { voice: VoiceId::new() },
         JobSpec::Erase { voice: VoiceId::new() },
     ] {
         let job = f.enqueue(NewJob::new(owner("ada")?, spec.clone())).await?;
