@@ -27,7 +27,7 @@ use crate::{process::PATIENCE, stores::Stores};
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     engine: Engine,
-    ledger: Option<LedgerBlobs>,
+    ledger: LedgerBlobs,
     owner: OwnerId,
     voice: VoiceId,
     acknowledged: Arc<Mutex<BTreeSet<String>>>,
@@ -108,21 +108,12 @@ impl Client {
         }
     }
 
-    /// Sweeps, and returns how many blobs went. Where there are books they know of everything that is to go.
+    /// Sweeps, and returns how many blobs went. The books know of everything that is to go.
     pub(crate) async fn sweep(&self) -> u64 {
-        let mut removed = 0;
-        if let Some(ledger) = &self.ledger {
-            removed += ledger.sweep(Duration::ZERO).await.unwrap().removed;
-        }
+        let removed = self.ledger.sweep(Duration::ZERO).await.unwrap().removed;
         let swept = self.engine.sweep(&self.owner, Duration::ZERO).await.unwrap();
-        assert_eq!(swept.requeued, 0, "a recording had lost its job");
-        assert!(self.ledger.is_none() || swept.removed == 0, "{} blobs were in no book", swept.removed);
-        removed + swept.removed
-    }
-
-    /// Whether there are books of the blobs.
-    pub(crate) fn has_books(&self) -> bool {
-        self.ledger.is_some()
+        assert_eq!((swept.removed, swept.requeued), (0, 0), "blobs were in no book, or a recording had lost its job");
+        removed
     }
 
     pub(crate) fn acknowledged(&self) -> BTreeSet<String> {

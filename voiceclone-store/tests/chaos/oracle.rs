@@ -139,7 +139,6 @@ pub(crate) async fn verdict(
     raw: &mut Raw,
     objects: &BTreeMap<String, PathBuf>,
     acknowledged: &BTreeSet<String>,
-    has_books: bool,
 ) -> String {
     let mut wrong = String::new();
     let (jobs, events) = (raw.jobs().await.unwrap(), raw.events().await.unwrap());
@@ -163,10 +162,7 @@ pub(crate) async fn verdict(
     for missing in named.difference(&there) {
         writeln!(wrong, "a live row names {missing}, and there is no such object").unwrap();
     }
-    if has_books {
-        wrong += &check_books(&raw.books().await.unwrap(), &there);
-    }
-    wrong
+    wrong + &check_books(&raw.books().await.unwrap(), &there)
 }
 
 fn check_books(books: &[(String, String)], there: &BTreeSet<String>) -> String {

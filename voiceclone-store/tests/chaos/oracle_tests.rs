@@ -64,5 +64,5 @@ async fn damaged(stack: &Stack, sql: &'static str, objects: &Objects, acknowledg
     sqlx::query("BEGIN").execute(&mut connection).await.unwrap();
     sqlx::query(sql).execute(&mut connection).await.unwrap();
     // Dropping the connection takes it back.
-    verdict(&mut Raw::Sqlite(connection), objects, acknowledged, true).await
+    verdict(&mut Raw::Sqlite(connection), objects, acknowledged).await
 }

@@ -34,7 +34,7 @@ pub(crate) struct Places {
 pub(crate) struct Stores {
     blobs: Arc<dyn BlobStore>,
     /// The books of the blobs.
-    pub(crate) ledger: Option<LedgerBlobs>,
+    pub(crate) ledger: LedgerBlobs,
     catalog: Arc<dyn Catalog>,
     jobs: Arc<dyn JobStore>,
 }
@@ -51,19 +51,15 @@ impl Stores {
         } else {
             ObjectBlobStore::filesystem(&places.blobs).await?
         };
-        if places.records.starts_with("postgres://") {
-            let store = PostgresStore::connect(&places.records).await?;
-            return Ok(Self {
-                blobs: Arc::new(blobs),
-                ledger: None,
-                catalog: Arc::new(store.clone()),
-                jobs: Arc::new(store),
-            });
-        }
-        let store = SqliteStore::open(&places.records).await?;
-        let ledger = store.ledger(blobs).await?;
-        let (catalog, jobs) = (Arc::new(store.clone()), Arc::new(store));
-        Ok(Self { blobs: Arc::new(ledger.clone()), ledger: Some(ledger), catalog, jobs })
+        let (catalog, jobs, ledger): (Arc<dyn Catalog>, Arc<dyn JobStore>, LedgerBlobs) =
+            if places.records.starts_with("postgres://") {
+                let store = PostgresStore::connect(&places.records).await?;
+                (Arc::new(store.clone()), Arc::new(store.clone()), store.ledger(blobs).await?)
+            } else {
+                let store = SqliteStore::open(&places.records).await?;
+                (Arc::new(store.clone()), Arc::new(store.clone()), store.ledger(blobs).await?)
+            };
+        Ok(Self { blobs: Arc::new(ledger.clone()), ledger, catalog, jobs })
     }
 
     /// An engine that says how far it is and stops where the gates say.
