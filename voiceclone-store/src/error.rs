@@ -85,7 +85,10 @@ pub(crate) fn postgres(error: sqlx::Error) -> Error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
             (ErrorKind::Unavailable, "the database has no connection to give")
         }
-        sqlx::Error::Io(_) => (ErrorKind::Unavailable, "the connection to the database failed"),
+        // A server that goes away while a connection is made is read as an answer of zeros, which breaks the protocol.
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => {
+            (ErrorKind::Unavailable, "the connection to the database failed")
+        }
         sqlx::Error::Tls(_) => (ErrorKind::Config, "the database cannot be reached over TLS as configured"),
         sqlx::Error::Configuration(_) => (ErrorKind::Config, "the database cannot be reached as configured"),
         _ => (ErrorKind::Unexpected, "the database answered what we cannot read"),
@@ -138,6 +141,14 @@ pub(crate) fn postgres_migration(error: sqlx::migrate::MigrateError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn a_server_that_goes_away_while_it_is_connected_to_may_come_back() {
+        let cut = sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".to_owned());
+        let error = postgres(cut);
+        assert!(error.kind() == ErrorKind::Unavailable && error.is_retryable(), "{error:?}");
+    }
 
     #[cfg(feature = "postgres")]
     #[test]

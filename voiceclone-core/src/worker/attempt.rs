@@ -49,6 +49,13 @@ pub(crate) async fn attempt(parts: Arc<Parts>, config: Arc<WorkerConfig>, lease:
     }
 }
 
+/// Gives a job back that was claimed and not begun.
+pub(crate) async fn give_back(parts: Arc<Parts>, config: Arc<WorkerConfig>, lease: Lease) {
+    if let Some(job) = finish(&parts, &config, &lease, &Outcome::Released).await {
+        parts.after(&job).await;
+    }
+}
+
 async fn perform(parts: &Arc<Parts>, lease: &Lease, progress: &ProgressSink) -> Result<JobOutput> {
     let job = &lease.job;
     match &job.spec {

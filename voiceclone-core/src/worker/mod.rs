@@ -4,6 +4,7 @@
 //! leases; another takes them over. This module knows leases and outcomes; what a job means is the engine's matter.
 mod attempt;
 mod outcome;
+mod room;
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -12,7 +13,10 @@ use rand::RngExt as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::attempt::attempt;
+use self::{
+    attempt::{attempt, give_back},
+    room::Room,
+};
 use crate::{engine::Engine, error::Result, store::Lease};
 
 /// How a worker works.
@@ -109,10 +113,11 @@ impl Worker {
     pub async fn run(self, shutdown: CancellationToken) {
         let release = CancellationToken::new();
         let mut running = JoinSet::new();
+        let mut room = Room::of(self.config.concurrency.get());
         // From before the first claim, so that a job queued meanwhile is not slept through.
         let mut arrivals = self.engine.0.jobs.arrivals();
         while !shutdown.is_cancelled() {
-            let free = self.config.concurrency.get().saturating_sub(running.len());
+            let free = room.free(running.len());
             let claimed = self.claim(free).await;
             if claimed.is_empty() {
                 tokio::select! {
@@ -123,7 +128,12 @@ impl Worker {
                 }
             }
             for lease in claimed {
-                running.spawn(attempt(Arc::clone(&self.engine.0), Arc::clone(&self.config), lease, release.clone()));
+                let (parts, config) = (Arc::clone(&self.engine.0), Arc::clone(&self.config));
+                if room.admits(&lease.job, running.len()) {
+                    running.spawn(attempt(parts, config, lease, release.clone()));
+                } else {
+                    running.spawn(give_back(parts, config, lease));
+                }
             }
         }
         self.drain(running, &release).await;

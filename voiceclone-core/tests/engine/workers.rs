@@ -176,6 +176,47 @@ async fn a_job_whose_workers_are_all_killed_fails_with_a_reason() {
     assert_eq!(job.error.unwrap().kind, ErrorKind::LeaseLost);
 }
 
+/// A text that kills whoever speaks it would take the jobs beside it along, each time, until they failed with it.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_has_lost_workers_is_worked_on_alone() {
+    let (stores, tone) = (Stores::new(), slow_tone());
+    let engine = stores.engine(&tone);
+    let (_, voice) = prepared(&engine).await;
+    let mut jobs = Vec::new();
+    for text in ["One is here.", "Two is here."] {
+        jobs.push(engine.submit(&alice(), saying(voice, text), None).await.unwrap());
+    }
+    let two = NonZeroUsize::new(2).unwrap();
+    for _ in 0..3 {
+        let claimed = stores.jobs.claim("doomed", two, Duration::from_secs(1)).await.unwrap();
+        assert_eq!(claimed.len(), 2);
+        tokio::time::advance(Duration::from_secs(2)).await;
+    }
+    for text in ["Three is fine.", "Four is fine.", "Five is fine."] {
+        jobs.push(engine.submit(&alice(), saying(voice, text), None).await.unwrap());
+    }
+    let worker = worker(&engine);
+    let (mut together, mut ended) = (0, Vec::new());
+    while ended.len() < jobs.len() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let (mut running, mut lost) = (0, false);
+        ended.clear();
+        for job in &jobs {
+            let job = engine.job(&alice(), job.id()).await.unwrap();
+            running += usize::from(job.state == JobState::Running);
+            lost |= job.state == JobState::Running && job.crashes >= 2;
+            ended.extend(job.state.is_terminal().then_some(job));
+        }
+        assert!(running < 2 || !lost, "another job is beside one that has lost workers");
+        together = together.max(running);
+    }
+    assert_eq!(together, 2, "the others are worked on side by side");
+    for job in ended {
+        assert_eq!((job.state, job.attempt), (JobState::Succeeded, 1), "being given back costs nothing");
+    }
+    worker.shutdown().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn shutdown_gives_running_jobs_back_without_losing_an_attempt() {
     let (stores, slow) = (Stores::new(), slow_tone());

@@ -122,6 +122,16 @@ impl Cluster {
         }
     }
 
+    /// Starts the server again if it has ended by itself. Returns whether it had.
+    pub(crate) fn ensure_running(&mut self) -> bool {
+        let ended = self.postmaster.as_mut().is_none_or(|postmaster| postmaster.try_wait().unwrap().is_some());
+        if ended {
+            self.postmaster = None;
+            self.start_again();
+        }
+        ended
+    }
+
     fn try_start(&mut self, deadline: Instant) -> bool {
         let port = if self.port == 0 { free_port() } else { self.port };
         let log = File::options().create(true).append(true).open(self.dir.join("log")).unwrap();

@@ -169,7 +169,7 @@ fn kept(key: &str) -> String {
 }
 
 /// The key of a name.
-fn key_of(kept: &str) -> String {
+pub(crate) fn key_of(kept: &str) -> String {
     let mut parts = kept.split(MARK);
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
