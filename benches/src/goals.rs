@@ -20,7 +20,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    fn of(met: bool, figure: String) -> Self {
+    /// Met or missed, by this figure.
+    pub fn of(met: bool, figure: String) -> Self {
         if met { Self::Pass(figure) } else { Self::Miss(figure) }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! - `overhead`: what the layers and the engine add to a provider that does nothing.
 //! - `preparation`: what audio preparation costs, beside ffmpeg, sox, librosa and pydub on the same files.
+//! - `jobs`: what the queue of jobs can do, beside graphile-worker on the same PostgreSQL and bare statements on the same disk.
+//! - `blobs`: what blobs cost, beside plain files and plain HTTP requests.
 //!
 //! # Preparation
 //!
@@ -45,8 +47,50 @@
 //!   sox, noisered                         0.656     0.78    0.662       8.3         7.3
 //!   sox, noise left in                    0.246     0.59    0.248       8.3         7.3
 //! ```
+//! # Jobs
+//!
+//! ```console
+//! cargo bench -p voiceclone-benches --bench jobs -- --install-peers
+//! cargo bench -p voiceclone-benches --bench jobs -- --only throughput,wakeup --rounds 3 --jobs 500
+//! cargo bench -p voiceclone-benches --bench jobs -- --quick
+//! ```
+//!
+//! The first takes a quarter of an hour, the last two minutes. **Needs** Linux and PostgreSQL 15 or newer (Debian:
+//! `postgresql`; nothing needs to run), and node 20 or newer with npm for the peer, which `--install-peers` puts into
+//! `target/tmp/jobs` and nowhere else. Without the peer its rows are missing, and its goals are not measured.
+//!
+//! **Server**: one of the run's own, on disk, with `fsync`, `synchronous_commit` and checksums, removed afterwards. Each
+//! contestant has a database of its own there and a client process of its own: `src/bin/queue.rs` is ours,
+//! `benches/peers/graphile-worker/client.mjs` the peer's. What starting a client takes is not counted. Rounds are
+//! interleaved, and a ratio is that of two figures of the same round: medians, with the least and the greatest. CPU is user
+//! and system time of the client.
+//!
+//! **Singly** is 8 tasks that queue a job, or claim one and finish it, beside `addJob` and the peer's worker as it comes,
+//! both 8 at once. **Batched** is 100 tasks that queue at once and 8 that claim ten and finish them together, beside
+//! `addJobs` of 100 and the peer's worker with a local queue of 500. A job is 170 bytes and nothing to do. The peer
+//! deletes jobs that are done, keeps no history and does not wait for a completion before the next job; ours keep the job
+//! and three events, and every write names its lease.
+//!
+//! **Rescue** kills a process whose worker holds eight jobs, with heartbeats, and waits until another's has claimed them
+//! all. **Wake-up** is the time from the call that queues a job until a worker in another process, which had nothing to do,
+//! has it. **Fair share** counts the claims that come back while another owner's single job waits beside a long queue.
+//! **SQLite** compares the store with bare statements on one table, on a connection with the same pragmas.
+//!
+//! # Blobs
+//!
+//! ```console
+//! cargo bench -p voiceclone-benches --bench blobs
+//! cargo bench -p voiceclone-benches --bench blobs -- --only stream --stream 5000 --bucket-stream 5000
+//! ```
+//!
+//! Puts and gets blobs of some sizes one after the other, in a directory beside plain files that are flushed and renamed
+//! as the store's are, and in a bucket of `s3s-fs`, a process of its own, beside requests to presigned URLs. Then streams a
+//! long blob through both in a process of its own, and takes its peak memory. Needs as much of the disk as that is long, in
+//! `target/tmp/blobs`, and twice as much for the bucket.
+pub mod blobs;
 pub mod chains;
 pub mod child;
 pub mod goals;
 pub mod inputs;
+pub mod jobs;
 pub mod results;
