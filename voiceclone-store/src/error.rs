@@ -4,7 +4,9 @@ mod object;
 #[cfg(feature = "_sql")]
 use voiceclone_core::{Error, ErrorKind};
 
-pub(crate) use object::{object, opening};
+pub(crate) use object::object;
+#[cfg(feature = "_http")]
+pub(crate) use object::opening;
 
 /// What the library below said, fit for a log.
 #[derive(Debug, thiserror::Error)]

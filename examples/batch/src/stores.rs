@@ -9,13 +9,13 @@ use crate::failure::Failure;
 /// Stores that several machines share. Both or none.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct SharedArgs {
-    /// Keep records and jobs in this PostgreSQL instead of the state folder, for workers on any machine:
-    /// postgres://user@host/database (a password is better in VOICECLONE_DATABASE_URL or PGPASSWORD than here)
     #[arg(long, value_name = "URL", env = "VOICECLONE_DATABASE_URL", hide_env_values = true, requires = "storage")]
+    #[arg(help = "Keep records and jobs in this PostgreSQL instead of the state folder, for workers on any machine: \
+        postgres://user@host/database. A password is better kept in the environment than given here")]
     pub(crate) database: Option<String>,
-    /// Keep recordings and speech there, with it: s3://bucket/prefix, its keys in AWS_ACCESS_KEY_ID and
-    /// AWS_SECRET_ACCESS_KEY, its server in AWS_ENDPOINT_URL if it is not Amazon's
     #[arg(long, value_name = "URL", env = "VOICECLONE_STORAGE_URL", requires = "database")]
+    #[arg(help = "Keep recordings and speech there, with it: s3://bucket/prefix, its keys in AWS_ACCESS_KEY_ID and \
+        AWS_SECRET_ACCESS_KEY, its server in AWS_ENDPOINT_URL if it is not Amazon's")]
     pub(crate) storage: Option<String>,
     /// Whose records these are; two manifests over the same stores need two names
     #[arg(long, value_name = "NAME", default_value = "batch")]

@@ -217,6 +217,10 @@ impl ObjectBlobStoreBuilder {
     /// # Errors
     /// `Config` for settings that contradict each other or do nothing at this URL, for a feature that is off, and for a
     /// directory or credentials that cannot be read.
+    #[cfg_attr(
+        not(any(feature = "fs", feature = "_http")),
+        allow(clippy::unused_async, reason = "memory alone has nothing to wait for")
+    )]
     pub async fn build(self) -> Result<ObjectBlobStore> {
         self.check()?;
         match self.place {

@@ -8,6 +8,7 @@ use object_store::{
     path::Path,
     signer::{HeaderName, HeaderValue, Method, SignedUrlOptions, Signer},
 };
+use secrecy::ExposeSecret as _;
 use url::{Host, Url};
 use voiceclone_core::{Error, Result, store::PutOptions};
 
@@ -73,9 +74,9 @@ fn s3(bucket: &str, settings: &Settings) -> Result<Opened> {
         builder = builder.with_region(region);
     }
     if let Some(super::credentials::Keys::S3 { id, secret, token }) = settings.keys() {
-        builder = builder.with_access_key_id(id).with_secret_access_key(secret);
+        builder = builder.with_access_key_id(id).with_secret_access_key(secret.expose_secret());
         if let Some(token) = token {
-            builder = builder.with_token(token);
+            builder = builder.with_token(token.expose_secret());
         }
     }
     for (key, value) in client(settings) {
@@ -108,7 +109,7 @@ fn gcs(bucket: &str, settings: &Settings) -> Result<Opened> {
         builder = builder.with_base_url(url.as_str().trim_end_matches('/'));
     }
     if let Some(super::credentials::Keys::Gcs { service_account }) = settings.keys() {
-        builder = builder.with_service_account_key(service_account);
+        builder = builder.with_service_account_key(service_account.expose_secret());
     }
     for (key, value) in client(settings) {
         builder = builder.with_config(Key::Client(key), value);
@@ -132,7 +133,7 @@ fn azure(container: &str, settings: &Settings) -> Result<Opened> {
         builder = builder.with_endpoint(url.as_str().trim_end_matches('/').to_owned());
     }
     if let Some(super::credentials::Keys::Azure { account, key }) = settings.keys() {
-        builder = builder.with_account(account).with_access_key(key);
+        builder = builder.with_account(account).with_access_key(key.expose_secret());
     }
     for (key, value) in client(settings) {
         builder = builder.with_config(Key::Client(key), value);

@@ -22,6 +22,7 @@ pub(crate) fn object(error: &ObjectError, key: &str) -> Error {
 }
 
 /// An object store that cannot be used as it was configured.
+#[cfg(feature = "_http")]
 pub(crate) fn opening(error: &ObjectError) -> Error {
     let said = said(error);
     let message = if said.contains("No CA certificates were loaded") {

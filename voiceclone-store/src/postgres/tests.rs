@@ -56,37 +56,19 @@ async fn a_claim_reads_no_more_of_the_table_than_it_must() {
     }
 }
 
+/// Whether an update stays within its page also depends on who looks at the table at the time; this does not.
 #[tokio::test]
-async fn heartbeats_change_no_index() {
-    let (url, mut connection) = database().await;
-    let store = PostgresStore::connect(&url).await.unwrap();
-    let owner = OwnerId::new("ada").unwrap();
-    for _ in 0..10 {
-        store.enqueue(&NewJob::new(owner.clone(), JobSpec::PrepareSample { sample: SampleId::new() })).await.unwrap();
+async fn no_index_names_what_a_heartbeat_writes() {
+    let (_, mut connection) = database().await;
+    let indexes: Vec<String> = sqlx::query_scalar("SELECT indexdef FROM pg_indexes WHERE tablename = 'clone_jobs'")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    assert!(indexes.len() >= 5, "{indexes:?}");
+    for written in ["lease_until", "progress", "last_seq", "updated_at"] {
+        assert!(sql::HEARTBEAT.contains(&format!("{written} = ")), "a heartbeat does not write {written}");
+        assert!(!indexes.iter().any(|index| index.contains(written)), "an index names {written}");
     }
-    let ten = std::num::NonZeroUsize::new(10).unwrap();
-    let hour = std::time::Duration::from_hours(1);
-    let leases = store.claim("worker", ten, hour).await.unwrap();
-    let counted = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'clone_jobs'";
-    let before = counted_updates(&url, &store, counted).await;
-    let store = PostgresStore::connect(&url).await.unwrap();
-    for _ in 0..30 {
-        futures_util::future::join_all(leases.iter().map(|lease| store.heartbeat(lease.id, None, hour))).await;
-    }
-    let after = counted_updates(&url, &store, counted).await;
-    let (updates, hot) = (after.0 - before.0, after.1 - before.1);
-    assert!(updates == 300 && hot >= 290, "{hot} of {updates} heartbeats stayed within their page");
-    connection.ping().await.unwrap();
-}
-
-/// The server counts what a session did when it ends, at the latest.
-async fn counted_updates(url: &str, store: &PostgresStore, counted: &'static str) -> (i64, i64) {
-    store.close().await;
-    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-        AND backend_type = 'client backend' AND application_name = 'voiceclone'";
-    let mut connection = PgConnection::connect(url).await.unwrap();
-    while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut connection).await.unwrap() > 0 {}
-    sqlx::query_as(counted).fetch_one(&mut connection).await.unwrap()
 }
 
 #[tokio::test]
