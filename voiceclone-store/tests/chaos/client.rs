@@ -8,13 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use uuid::Uuid;
 use voiceclone_core::{
     audio::RawAudio,
     consent::Consent,
     domain::Job,
     engine::{Engine, Upload},
-    id::{IdempotencyKey, OwnerId, VoiceId},
+    id::{IdempotencyKey, JobId, OwnerId, VoiceId},
     speak::SpeakRequest,
     testkit::fakes::voice_like,
     worker::WorkerConfig,
@@ -52,13 +51,13 @@ impl Client {
 
     /// Three sentences nobody else says.
     pub(crate) fn text() -> String {
-        let number = Uuid::new_v4().as_u128() % 1_000_000;
+        let number = JobId::new().as_uuid().as_u128() % 1_000_000;
         format!("This is text number {number}. It is spoken once. Then it is over.")
     }
 
     /// Queues a text and returns its job.
     pub(crate) async fn submit(&self, text: &str) -> String {
-        self.submit_with_key(text, &format!("key-{}", Uuid::new_v4())).await
+        self.submit_with_key(text, &format!("key-{}", JobId::new())).await
     }
 
     /// Sends the request until it is acknowledged, each time with the same key.

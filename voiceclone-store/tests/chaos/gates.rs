@@ -83,7 +83,7 @@ pub(crate) struct GatedBlobs {
 
 /// Whether this is where the result of a job goes, and not a segment of one.
 fn is_result(key: &BlobKey) -> bool {
-    key.as_str().contains("/jobs/") && key.as_str().ends_with(".wav")
+    key.as_str().contains("/jobs/") && key.as_str().contains("/lea_")
 }
 
 #[deny(clippy::missing_trait_methods)]

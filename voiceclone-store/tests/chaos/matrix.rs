@@ -16,7 +16,7 @@ use crate::{
 const AT_A_TIME: usize = 3;
 
 /// No scenario takes longer.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_mins(3);
 
 #[derive(Default)]
 struct Outcome {

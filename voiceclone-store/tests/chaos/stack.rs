@@ -285,7 +285,7 @@ impl Stack {
         }
         for worker in &mut self.workers {
             let said = worker.said();
-            let last = said.iter().rev().take(12).rev().map(|line| format!("\n    {line}")).collect::<String>();
+            let last = said.iter().rev().take(12).rev().fold(String::new(), |all, line| all + "\n    " + line);
             let alive = worker.is_alive();
             writeln!(state, "  {} (alive: {alive}):{last}", worker.name).unwrap();
         }

@@ -2,6 +2,7 @@
 //! that is already there.
 #![allow(dead_code, reason = "each test binary takes what it needs of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "functions that tests share fail as tests do")]
+#![allow(clippy::disallowed_methods, reason = "a server is waited for outside of any runtime")]
 use std::{
     fs::{self, File, Permissions},
     io,
@@ -25,7 +26,7 @@ use url::Url;
 const SERVER: &str = "VOICECLONE_TEST_POSTGRES";
 /// `nobody`: PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65534;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a commit means to a [`Cluster`].
 #[derive(Clone, Copy, Debug)]
@@ -309,7 +310,7 @@ fn program(name: &str, signal: Option<&str>) -> Command {
     command
 }
 
-/// The newest of Debian's PostgreSQLs, or the one on the path.
+/// The newest PostgreSQL of Debian's, or the one on the path.
 fn binaries() -> PathBuf {
     let installed = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let versions = installed.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());

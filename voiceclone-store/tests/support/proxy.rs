@@ -15,7 +15,6 @@ use tokio::{
     sync::watch,
     task::JoinSet,
 };
-use tokio_util::task::AbortOnDropHandle;
 
 /// What happens to what passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +37,7 @@ pub(crate) enum Mode {
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     shared: Arc<Shared>,
-    accepting: Option<AbortOnDropHandle<()>>,
+    accepting: Option<JoinSet<()>>,
 }
 
 #[derive(Debug)]
@@ -99,13 +98,15 @@ impl Proxy {
 
     fn accept(&mut self, listener: TcpListener) {
         let shared = Arc::clone(&self.shared);
-        self.accepting = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+        let mut accepting = JoinSet::new();
+        accepting.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 connections.spawn(Arc::clone(&shared).connection(client));
                 while connections.try_join_next().is_some() {}
             }
-        })));
+        });
+        self.accepting = Some(accepting);
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use rand::RngExt as _;
-use uuid::Uuid;
+use voiceclone_core::id::JobId;
 
 use super::{Ran, judged};
 use crate::{
@@ -108,7 +108,7 @@ pub(super) async fn answer_lost(seed: u64) -> Ran {
     let mut stack = Stack::start(Kind::Distributed, seed).await;
     let mut keys = Vec::new();
     for lost in 1..=5 {
-        let (text, key) = (Client::text(), format!("lost-{}", Uuid::new_v4()));
+        let (text, key) = (Client::text(), format!("lost-{}", JobId::new()));
         stack.database().proxy.set(Mode::LoseAnswerTo(key.clone().into_bytes()));
         let client = stack.client.clone();
         let id = tokio::time::timeout(PATIENCE, client.submit_with_key(&text, &key)).await.unwrap();

@@ -1,10 +1,10 @@
 //! Disks that are full. They are small file systems in memory, which only root can make.
 use std::{
-    cell::Cell,
     fs::{self, File},
     io::Write as _,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -101,9 +101,9 @@ pub(super) async fn blobs_full(kind: Kind, seed: u64) -> Ran {
 
 /// Queues until the client feels that the disk is full; then there is room again.
 async fn full_until_felt(stack: &mut Stack, disk: &SmallDisk) {
-    let (ballast, client, freed) = (disk.fill(), stack.client.clone(), Cell::new(false));
+    let (ballast, client, freed) = (disk.fill(), stack.client.clone(), AtomicBool::new(false));
     let load = async {
-        while !freed.get() {
+        while !freed.load(Ordering::Relaxed) {
             client.submit(&Client::text()).await;
         }
         client.submit_many(4).await;
@@ -111,7 +111,7 @@ async fn full_until_felt(stack: &mut Stack, disk: &SmallDisk) {
     let free = async {
         until("the full disk is felt", async || (client.resubmitted() >= 3).then_some(())).await;
         drop(ballast);
-        freed.set(true);
+        freed.store(true, Ordering::Relaxed);
     };
     join(load, free).await;
     stack.tally.outages += 1;
