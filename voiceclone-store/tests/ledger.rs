@@ -1,6 +1,11 @@
 //! The books of blobs: that no bytes outlive their record, no record its bytes, and no crash changes that.
 #![cfg(feature = "sqlite")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "functions that tests share fail as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "functions that tests share fail as tests do"
+)]
 #[path = "support/below.rs"]
 mod below;
 #[path = "support/database.rs"]

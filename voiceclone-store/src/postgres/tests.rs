@@ -1,11 +1,6 @@
 //! What can only be seen from inside: statements and their plans.
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqlSafeStr as _, Statement as _};
-use voiceclone_core::{
-    ErrorKind,
-    domain::{JobSpec, NewJob},
-    id::{OwnerId, SampleId},
-    store::JobStore as _,
-};
+use voiceclone_core::ErrorKind;
 
 use super::{PostgresStore, server, sql};
 

@@ -23,6 +23,7 @@ fn below(key: &BlobKey) -> Result<BlobKey> {
     BlobKey::new(format!("{PREFIX}{key}"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is mapped over results that own it")]
 fn above(meta: BlobMeta) -> Result<BlobMeta> {
     let key = BlobKey::new(meta.key.as_str().strip_prefix(PREFIX).unwrap_or_default())?;
     Ok(BlobMeta::new(key, meta.size, meta.modified))
