@@ -49,6 +49,10 @@ impl Process {
         Self { name: name.to_owned(), stdin: child.stdin.take(), child, said, stopped: false }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Everything it has said so far.
     pub(crate) fn said(&self) -> Vec<String> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()

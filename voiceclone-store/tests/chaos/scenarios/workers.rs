@@ -6,7 +6,7 @@ use crate::{
     client::Client,
     gates::Point,
     oracle::JobRow,
-    process::until,
+    process::{Process, until},
     stack::{Kind, Stack},
     stores::{POISON, SLOW},
 };
@@ -141,7 +141,15 @@ pub(super) async fn clocks(seed: u64) -> Ran {
     }
     let idle = stack.workers.iter().find(|worker| worker.count("finished") == 0);
     assert!(idle.is_none(), "{:?} has done nothing", idle.map(|worker| &worker.name));
-    judged(stack).await
+    let pids: Vec<u32> = stack.workers.iter().map(Process::pid).collect();
+    let ran = judged(stack).await;
+    // The library shares memory with processes that it starts, and leaves it behind.
+    for pid in pids {
+        for left in [format!("/dev/shm/faketime_shm_{pid}"), format!("/dev/shm/sem.faketime_sem_{pid}")] {
+            drop(std::fs::remove_file(left));
+        }
+    }
+    ran
 }
 
 fn libfaketime() -> Option<PathBuf> {
