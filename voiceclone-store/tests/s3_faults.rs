@@ -124,6 +124,7 @@ async fn every_refusal_is_what_can_be_done_about_it() {
         ("400 Bad Request", "InvalidRequest", ErrorKind::Unexpected, false),
         ("401 Unauthorized", "AccessDenied", ErrorKind::Config, false),
         ("403 Forbidden", "AccessDenied", ErrorKind::Config, false),
+        ("403 Forbidden", "RequestTimeTooSkewed", ErrorKind::Unavailable, true),
         ("301 Moved Permanently", "PermanentRedirect", ErrorKind::Config, false),
         ("404 Not Found", "NoSuchBucket", ErrorKind::Config, false),
         ("501 Not Implemented", "NotImplemented", ErrorKind::Unsupported, false),

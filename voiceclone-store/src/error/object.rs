@@ -51,6 +51,10 @@ fn by_code(error: &ObjectError, said: &str) -> Option<Error> {
         }
         "RequestTimeout" => too_slow(),
         "SlowDown" | "ServerBusy" => unavailable("the object store asks to be asked less often"),
+        // Another machine's clock may be right, so a job need not fail for it.
+        "RequestTimeTooSkewed" => {
+            unavailable("the object store refuses requests by this machine's clock, which is wrong")
+        }
         "ExpiredToken" | "InvalidToken" | "AuthorizationHeaderMalformed" => refused(),
         "EntityTooLarge" => Error::invalid("the blob is larger than the object store takes"),
         _ => return None,
@@ -248,6 +252,7 @@ mod tests {
             ("400 Bad Request", code("InvalidArgument"), ErrorKind::Unexpected, false),
             ("400 Bad Request", code("EntityTooLarge"), ErrorKind::InvalidInput, false),
             ("404 Not Found", code("NoSuchBucket"), ErrorKind::Config, false),
+            ("403 Forbidden", code("RequestTimeTooSkewed"), ErrorKind::Unavailable, true),
             ("404 Not Found", code("NoSuchUpload"), ErrorKind::Unavailable, true),
             ("501 Not Implemented", code("NotImplemented"), ErrorKind::Unsupported, false),
             ("301 Moved Permanently", String::new(), ErrorKind::Config, false),
