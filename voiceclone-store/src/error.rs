@@ -33,6 +33,14 @@ pub(crate) fn sql(error: sqlx::Error) -> Error {
     Error::new(kind, message).with_source(error)
 }
 
+/// Whether SQLite gave up because of somebody else's lock (`SQLITE_BUSY`, `SQLITE_LOCKED`).
+#[cfg(feature = "sqlite")]
+pub(crate) fn is_locked(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(failure) = error else { return false };
+    let code = failure.code().and_then(|code| code.parse::<i32>().ok());
+    matches!(code.map(|code| code & 0xff), Some(5 | 6))
+}
+
 /// `SQLITE_CONSTRAINT_TRIGGER`: a trigger raised it.
 #[cfg(feature = "sqlite")]
 const RAISED: i32 = 1811;

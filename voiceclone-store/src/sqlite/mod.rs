@@ -22,6 +22,7 @@ mod sql;
 
 use std::{fmt, path::Path, time::Duration};
 
+use rand::RngExt as _;
 use sqlx::{
     Sqlite, SqlitePool,
     query::Query,
@@ -29,7 +30,10 @@ use sqlx::{
         SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
-use tokio::sync::{broadcast, watch};
+use tokio::{
+    sync::{broadcast, watch},
+    time::Instant,
+};
 use voiceclone_core::Result;
 
 use crate::{
@@ -39,6 +43,8 @@ use crate::{
 
 /// How long a write waits for the writer of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How soon a file that was locked while it was opened is opened again, more or less.
+const AGAIN: Duration = Duration::from_millis(20);
 const READERS: u32 = 4;
 
 type Statement = Query<'static, Sqlite, SqliteArguments>;
@@ -77,7 +83,7 @@ impl SqliteStore {
         let writer = one_connection(options.clone().create_if_missing(true)).await?;
         migrate::run(&writer).await?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false);
-        let reader = readers.connect_with(options.pragma("query_only", "ON")).await.map_err(error::sql)?;
+        let reader = connected(readers, options.pragma("query_only", "ON")).await?;
         Ok(Self::over(writer, reader))
     }
 
@@ -127,7 +133,21 @@ impl SqliteStore {
 /// A pool of one connection that never closes by itself.
 async fn one_connection(options: SqliteConnectOptions) -> Result<SqlitePool> {
     let pool = SqlitePoolOptions::new().min_connections(1).max_connections(1).idle_timeout(None).max_lifetime(None);
-    pool.test_before_acquire(false).connect_with(options).await.map_err(error::sql)
+    connected(pool.test_before_acquire(false), options).await
+}
+
+/// Switching a new file to a write-ahead log is refused at once while another process does the same: the file is locked
+/// then, and SQLite does not wait for that lock.
+async fn connected(pool: SqlitePoolOptions, options: SqliteConnectOptions) -> Result<SqlitePool> {
+    let patience = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match pool.clone().connect_with(options.clone()).await {
+            Err(e) if error::is_locked(&e) && Instant::now() < patience => {
+                tokio::time::sleep(AGAIN.mul_f64(rand::rng().random_range(0.5..1.5))).await;
+            }
+            opened => return opened.map_err(error::sql),
+        }
+    }
 }
 
 impl fmt::Debug for SqliteStore {
