@@ -54,6 +54,7 @@ struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     /// Queueing and working, beside the peer.
+    #[value(aliases = ["enqueue", "work"])]
     Throughput,
     /// Jobs of a killed worker.
     Rescue,

@@ -41,6 +41,12 @@ enum Verb {
         #[arg(long, default_value = "1")]
         batch: NonZeroUsize,
     },
+    /// Works with a worker of an engine.
+    Serve {
+        jobs: u32,
+        #[arg(long, default_value = "8")]
+        concurrency: NonZeroUsize,
+    },
     /// Works on whatever comes.
     Wait {
         #[arg(long, default_value = "1")]
@@ -123,6 +129,10 @@ async fn with_store(url: &str, verb: Verb) -> Result<()> {
         }
         Verb::Claim { jobs: count, tasks, batch } => {
             load::claim(&jobs, count, tasks, batch).await?;
+            meter.print(count)?;
+        }
+        Verb::Serve { jobs: count, concurrency } => {
+            idle::serve(jobs, count, idle::config(concurrency, load::LONG)).await?;
             meter.print(count)?;
         }
         Verb::Wait { concurrency, lease } => {

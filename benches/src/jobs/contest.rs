@@ -10,6 +10,8 @@ use super::{cluster::Cluster, peer::Graphile, process::Client};
 pub enum Contestant {
     /// This project: 8 tasks, each queueing one job, or claiming one and finishing it.
     Ours,
+    /// This project: 8 tasks queueing; a worker of an engine with 8 places.
+    OursWorker,
     /// graphile-worker as it comes, 8 at once.
     Graphile,
     /// This project: 100 tasks queueing at once; 8 that claim ten and finish them together.
@@ -20,18 +22,18 @@ pub enum Contestant {
 
 impl Contestant {
     /// In the order of the table.
-    pub const ALL: [Self; 4] = [Self::Ours, Self::Graphile, Self::OursBatched, Self::GraphileBatched];
+    pub const ALL: [Self; 5] = [Self::Ours, Self::OursWorker, Self::Graphile, Self::OursBatched, Self::GraphileBatched];
 
     /// Ours among them.
     pub const fn is_ours(self) -> bool {
-        matches!(self, Self::Ours | Self::OursBatched)
+        matches!(self, Self::Ours | Self::OursWorker | Self::OursBatched)
     }
 
     /// The one of ours that does the same.
     #[must_use]
     pub const fn counterpart(self) -> Self {
         match self {
-            Self::Ours | Self::Graphile => Self::Ours,
+            Self::Ours | Self::OursWorker | Self::Graphile => Self::Ours,
             Self::OursBatched | Self::GraphileBatched => Self::OursBatched,
         }
     }
@@ -39,6 +41,7 @@ impl Contestant {
     const fn database(self) -> &'static str {
         match self {
             Self::Ours => "ours",
+            Self::OursWorker => "ours_worker",
             Self::Graphile => "graphile",
             Self::OursBatched => "ours_batched",
             Self::GraphileBatched => "graphile_batched",
@@ -50,6 +53,7 @@ impl fmt::Display for Contestant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Ours => "ours",
+            Self::OursWorker => "ours, an engine's worker",
             Self::Graphile => "graphile-worker",
             Self::OursBatched => "ours, batched",
             Self::GraphileBatched => "graphile-worker, batched",
@@ -114,7 +118,7 @@ impl Home<'_> {
     /// Queues so many jobs as this contestant does.
     pub fn enqueue(&self, jobs: u32) -> Command {
         let how: &[&str] = match self.contestant {
-            Contestant::Ours => &[],
+            Contestant::Ours | Contestant::OursWorker => &[],
             Contestant::OursBatched => &["--tasks", "100"],
             Contestant::Graphile => &["one", "8"],
             Contestant::GraphileBatched => &["many", "100"],
@@ -124,13 +128,14 @@ impl Home<'_> {
 
     /// Works so many jobs as this contestant does.
     pub fn work(&self, jobs: u32) -> Command {
-        let how: &[&str] = match self.contestant {
-            Contestant::Ours => &[],
-            Contestant::OursBatched => &["--batch", "10"],
-            Contestant::Graphile => &["default", "8"],
-            Contestant::GraphileBatched => &["batched", "8"],
+        let (verb, how): (_, &[&str]) = match self.contestant {
+            Contestant::Ours => ("work", &[]),
+            Contestant::OursWorker => ("serve", &[]),
+            Contestant::OursBatched => ("work", &["--batch", "10"]),
+            Contestant::Graphile => ("work", &["default", "8"]),
+            Contestant::GraphileBatched => ("work", &["batched", "8"]),
         };
-        self.command(&[&["work", &jobs.to_string()], how].concat())
+        self.command(&[&[verb, &jobs.to_string()], how].concat())
     }
 }
 

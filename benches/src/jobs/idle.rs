@@ -1,4 +1,5 @@
-//! Real engines with real workers over a job store: one that waits for work, and one whose work never ends.
+//! Real engines with real workers over a job store: one that waits for work, one that has plenty, and one whose work never
+//! ends.
 //!
 //! Their catalogs and blobs are in memory, each engine's own, so a job of another engine fails as soon as it is begun:
 //! it has nothing to do, which is what is asked of it here.
@@ -65,12 +66,26 @@ pub fn config(concurrency: NonZeroUsize, lease: Duration) -> WorkerConfig {
 /// # Errors
 /// If the engine cannot be built.
 pub async fn wait(jobs: Arc<dyn JobStore>, config: WorkerConfig) -> Result<()> {
-    let engine = engine(Arc::new(Watched(jobs)), 0)?;
+    let engine = engine(Arc::new(Watched::over(jobs)), 0)?;
     let _worker = engine.start_worker(config);
     // By then it has found nothing and is waiting.
     tokio::time::sleep(Duration::from_secs(1)).await;
     println!("ready");
     pending().await
+}
+
+/// Works until `count` jobs have ended.
+///
+/// # Errors
+/// If the engine cannot be built.
+pub async fn serve(jobs: Arc<dyn JobStore>, count: u32, config: WorkerConfig) -> Result<()> {
+    let watched = Watched::over(jobs).silent();
+    let mut finished = watched.finished();
+    let engine = engine(Arc::new(watched), 0)?;
+    let _worker = engine.start_worker(config);
+    // The engine holds the sender.
+    let _ = finished.wait_for(|finished| *finished >= count).await;
+    Ok(())
 }
 
 /// Queues `count` jobs, works on all of them without an end, and says `held` when it has begun with the last.
