@@ -143,7 +143,8 @@ async fn connected(pool: SqlitePoolOptions, options: SqliteConnectOptions) -> Re
     loop {
         match pool.clone().connect_with(options.clone()).await {
             Err(e) if error::is_locked(&e) && Instant::now() < patience => {
-                tokio::time::sleep(AGAIN.mul_f64(rand::rng().random_range(0.5..1.5))).await;
+                let wait = AGAIN.mul_f64(rand::rng().random_range(0.5..1.5));
+                tokio::time::sleep(wait).await;
             }
             opened => return opened.map_err(error::sql),
         }
