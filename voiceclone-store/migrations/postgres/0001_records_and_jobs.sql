@@ -84,7 +84,7 @@ CREATE TABLE voiceclone.clone_jobs (
     -- A job is leased exactly while it runs, and has an end exactly when it has ended.
     CHECK ((status = 'running') = (lease_id IS NOT NULL) AND (lease_id IS NULL) = (lease_until IS NULL)),
     CHECK ((status IN ('succeeded', 'failed', 'cancelled')) = (ended_at IS NOT NULL))
-) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_analyze_scale_factor = 0.02);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_analyze_scale_factor = 0.02);
 CREATE UNIQUE INDEX clone_jobs_idempotency ON voiceclone.clone_jobs (user_id, kind, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
 CREATE INDEX clone_jobs_page ON voiceclone.clone_jobs (user_id, job_id);
@@ -95,8 +95,9 @@ CREATE INDEX clone_jobs_queued ON voiceclone.clone_jobs (user_id, priority DESC,
 CREATE UNIQUE INDEX clone_jobs_lease ON voiceclone.clone_jobs (lease_id) WHERE lease_id IS NOT NULL;
 CREATE INDEX clone_jobs_ended ON voiceclone.clone_jobs (ended_at) WHERE ended_at IS NOT NULL;
 
+-- No foreign key: it would look up and lock the job once more for each event. The triggers below keep the two together.
 CREATE TABLE voiceclone.job_events (
-    job_id   text COLLATE "C" NOT NULL REFERENCES voiceclone.clone_jobs (job_id) ON DELETE CASCADE,
+    job_id   text COLLATE "C" NOT NULL,
     seq      bigint NOT NULL,
     at       timestamptz NOT NULL,
     status   text NOT NULL,
@@ -105,17 +106,41 @@ CREATE TABLE voiceclone.job_events (
     PRIMARY KEY (job_id, seq)
 );
 
--- An event is written by the very statement that changes its job, so no crash and no cancelled future comes between.
-CREATE FUNCTION voiceclone.write_job_event() RETURNS trigger LANGUAGE plpgsql AS $$
+-- An event is written by the very statement that changes its job, so no crash and no cancelled future comes between; once
+-- for a statement, since one may change hundreds of jobs.
+CREATE FUNCTION voiceclone.write_first_events() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO voiceclone.job_events (job_id, seq, at, status, progress, error)
-    VALUES (NEW.job_id, NEW.last_seq, NEW.updated_at, NEW.status, NEW.progress, NEW.error);
+    SELECT job_id, last_seq, updated_at, status, progress, error FROM after;
     RETURN NULL;
 END $$;
-CREATE TRIGGER clone_jobs_first_event AFTER INSERT ON voiceclone.clone_jobs
-    FOR EACH ROW EXECUTE FUNCTION voiceclone.write_job_event();
-CREATE TRIGGER clone_jobs_next_event AFTER UPDATE OF last_seq ON voiceclone.clone_jobs
-    FOR EACH ROW WHEN (NEW.last_seq <> OLD.last_seq) EXECUTE FUNCTION voiceclone.write_job_event();
+CREATE TRIGGER clone_jobs_first_events AFTER INSERT ON voiceclone.clone_jobs
+    REFERENCING NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION voiceclone.write_first_events();
+
+CREATE FUNCTION voiceclone.write_next_events() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO voiceclone.job_events (job_id, seq, at, status, progress, error)
+    SELECT a.job_id, a.last_seq, a.updated_at, a.status, a.progress, a.error
+    FROM after a JOIN before b ON b.job_id = a.job_id WHERE a.last_seq <> b.last_seq;
+    IF EXISTS (SELECT 1 FROM voiceclone.outbox_subscribers) THEN
+        INSERT INTO voiceclone.outbox (subscriber, job_id, user_id, kind, status, at)
+        SELECT s.subscriber, a.job_id, a.user_id, a.kind, a.status, a.updated_at
+        FROM after a JOIN before b ON b.job_id = a.job_id CROSS JOIN voiceclone.outbox_subscribers s
+        WHERE a.ended_at IS NOT NULL AND b.ended_at IS NULL;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER clone_jobs_next_events AFTER UPDATE ON voiceclone.clone_jobs
+    REFERENCING OLD TABLE AS before NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION voiceclone.write_next_events();
+
+CREATE FUNCTION voiceclone.remove_events() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM voiceclone.job_events e USING before b WHERE e.job_id = b.job_id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER clone_jobs_no_events AFTER DELETE ON voiceclone.clone_jobs
+    REFERENCING OLD TABLE AS before FOR EACH STATEMENT EXECUTE FUNCTION voiceclone.remove_events();
 
 -- Bytes: a row is written before the object, and lives exactly while a record names it.
 CREATE TABLE voiceclone.blobs (
@@ -204,7 +229,7 @@ CREATE TRIGGER clone_jobs_result AFTER UPDATE OF output ON voiceclone.clone_jobs
 CREATE TRIGGER clone_jobs_gone AFTER DELETE ON voiceclone.clone_jobs
     FOR EACH ROW WHEN (OLD.result_url IS NOT NULL) EXECUTE FUNCTION voiceclone.follow_job_blobs();
 
--- Ends of jobs for whoever subscribed: written with the end itself, delivered at least once.
+-- Ends of jobs for whoever subscribed: written with the end itself by the trigger of the events, delivered at least once.
 CREATE TABLE voiceclone.outbox_subscribers (
     subscriber text COLLATE "C" PRIMARY KEY,
     created_at timestamptz NOT NULL DEFAULT now()
@@ -222,12 +247,3 @@ CREATE TABLE voiceclone.outbox (
     deliveries  bigint NOT NULL DEFAULT 0
 );
 CREATE INDEX outbox_order ON voiceclone.outbox (subscriber, id);
-
-CREATE FUNCTION voiceclone.post_job_end() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO voiceclone.outbox (subscriber, job_id, user_id, kind, status, at)
-    SELECT subscriber, NEW.job_id, NEW.user_id, NEW.kind, NEW.status, NEW.updated_at FROM voiceclone.outbox_subscribers;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER clone_jobs_outbox AFTER UPDATE OF status ON voiceclone.clone_jobs
-    FOR EACH ROW WHEN (NEW.ended_at IS NOT NULL AND OLD.ended_at IS NULL) EXECUTE FUNCTION voiceclone.post_job_end();
