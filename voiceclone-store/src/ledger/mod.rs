@@ -56,6 +56,7 @@ const fn at_least_one(n: usize) -> NonZeroUsize {
 /// | after the record no longer names it | there | deleting | the sweep removes both |
 /// | within a delete, after the mark | there or none | deleting | the sweep removes both |
 /// | within a delete, after the object | none | deleting | the sweep removes the row |
+/// | while a put is on its way, which the store carries out after others removed the blob | there | none | the audit enters it, the sweep after it removes it |
 /// | within a sweep | there or none | deleting | the next sweep removes both |
 ///
 /// A process that stopped for minutes between a mark and its work does not do that work: others have done it.
