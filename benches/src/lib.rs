@@ -66,8 +66,8 @@
 //! and system time of the client.
 //!
 //! **Singly** is 8 tasks that queue a job, or claim one and finish it, beside `addJob` and the peer's worker as it comes,
-//! both 8 at once; a worker of an engine with 8 places is there for comparison. **Batched** is 100 tasks that queue at once and 8 that claim ten and finish them together, beside
-//! `addJobs` of 100 and the peer's worker with a local queue of 500. A job is 170 bytes and nothing to do. The peer
+//! both 8 at once; a worker of an engine with 8 places is there for comparison. **Batched** is 100 tasks that queue at
+//! once and 8 that claim ten and finish them together, beside `addJobs` of 100 and the peer's worker with a local queue of 500. A job is 170 bytes and nothing to do. The peer
 //! deletes jobs that are done, keeps no history and does not wait for a completion before the next job; ours keep the job
 //! and three events, and every write names its lease.
 //!
@@ -80,16 +80,16 @@
 //!
 //! ```text
 //! enqueue                         jobs/s                  ours / it, by round       client CPU µs/job
-//!   ours                            5280 (5215 to 5314)                              -        55 (52 to 61)
-//!   graphile-worker                 1135 (1116 to 1266)         4.65 (4.12 to 4.76)          374 (332 to 409)
-//!   ours, batched                  17538 (13794 to 18605)                            -        21 (20 to 22)
-//!   graphile-worker, batched       25970 (17878 to 26163)       0.71 (0.68 to 0.77)           29 (27 to 37)
+//!   ours                            7434 (7360 to 8515)                              -        41 (35 to 43)
+//!   graphile-worker                 1424 (1388 to 1565)         5.30 (4.75 to 5.98)          305 (284 to 307)
+//!   ours, batched                  25478 (22941 to 27057)                            -        17 (16 to 18)
+//!   graphile-worker, batched       28287 (28188 to 30448)       0.84 (0.81 to 0.96)           23 (23 to 27)
 //! work                            jobs/s                  ours / it, by round       client CPU µs/job
-//!   ours                            1453 (1417 to 1583)                              -       135 (127 to 142)
-//!   ours, an engine's worker         617 (563 to 674)                                -       357 (343 to 361)
-//!   graphile-worker                 1595 (1569 to 1696)         0.89 (0.86 to 1.01)          560 (474 to 566)
-//!   ours, batched                   4977 (4057 to 5112)                              -        36 (35 to 37)
-//!   graphile-worker, batched       20995 (16788 to 25535)       0.24 (0.16 to 0.30)           42 (36 to 54)
+//!   ours                            2100 (2024 to 2148)                              -        90 (86 to 98)
+//!   ours, an engine's worker         813 (724 to 875)                                -       278 (253 to 296)
+//!   graphile-worker                 2042 (1830 to 2083)         1.03 (0.99 to 1.15)          429 (429 to 487)
+//!   ours, batched                   8766 (6462 to 9008)                              -        23 (22 to 28)
+//!   graphile-worker, batched       24410 (21724 to 25008)       0.35 (0.26 to 0.41)           36 (35 to 39)
 //! ```
 //!
 //! # Blobs
