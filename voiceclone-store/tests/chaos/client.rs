@@ -112,7 +112,15 @@ impl Client {
     pub(crate) async fn sweep(&self, strays: bool) -> u64 {
         let mut removed = self.ledger.sweep(Duration::ZERO).await.unwrap().removed;
         if strays {
-            self.ledger.audit(Duration::ZERO).await.unwrap();
+            let audit = self.ledger.audit(Duration::ZERO).await.unwrap();
+            assert_eq!(
+                (audit.claimed, audit.missing),
+                (0, 0),
+                "a record names a stray, or bytes that are gone: {audit:?}"
+            );
+            if audit.adopted > 0 {
+                println!("{} strays were entered by the audit", audit.adopted);
+            }
             removed += self.ledger.sweep(Duration::ZERO).await.unwrap().removed;
         }
         let swept = self.engine.sweep(&self.owner, Duration::ZERO).await.unwrap();
