@@ -56,7 +56,7 @@ const fn at_least_one(n: usize) -> NonZeroUsize {
 /// | after the record no longer names it | there | deleting | the sweep removes both |
 /// | within a delete, after the mark | there or none | deleting | the sweep removes both |
 /// | within a delete, after the object | none | deleting | the sweep removes the row |
-/// | while a put is on its way, which the store carries out after others removed the blob | there | none | the audit enters it, the sweep after it removes it |
+/// | of a process whose put is on its way, and is carried out after others removed the blob | there | none | the audit enters it, the sweep after it removes it |
 /// | within a sweep | there or none | deleting | the next sweep removes both |
 ///
 /// A process that stopped for minutes between a mark and its work does not do that work: others have done it.
@@ -127,7 +127,13 @@ impl BlobStore for LedgerBlobs {
 
     async fn put(&self, key: &BlobKey, body: BlobBody, options: &PutOptions) -> Result<BlobMeta> {
         self.enter(key).await.map_err(|e| e.during("put"))?;
-        self.inner.put(key, body, options).await
+        let put = self.inner.put(key, body, options).await;
+        // Others may have removed the blob with its row while the put was on its way. What it wrote, or may have written
+        // if it failed, has a row again, so that a sweep finds it. If it is being removed just now, its row is there, and
+        // no record may name it.
+        let entered = if is_kept(key) { self.books.enter(key, job_of(key)).await.map(drop) } else { Ok(()) };
+        let put = put?;
+        entered.map(|()| put).map_err(|e| e.during("put"))
     }
 
     async fn get(&self, key: &BlobKey, range: Option<Range<u64>>) -> Result<BlobReader> {

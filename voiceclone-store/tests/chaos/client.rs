@@ -107,24 +107,13 @@ impl Client {
         }
     }
 
-    /// Sweeps, and returns how many blobs went. The books know of everything that is to go, except `strays`: what a bucket
-    /// carries out for a dead or sleeping worker after others have removed the same blob. Those an audit enters.
-    pub(crate) async fn sweep(&self, strays: bool) -> u64 {
-        let mut removed = self.ledger.sweep(Duration::ZERO).await.unwrap().removed;
-        if strays {
-            let audit = self.ledger.audit(Duration::ZERO).await.unwrap();
-            assert_eq!(
-                (audit.claimed, audit.missing),
-                (0, 0),
-                "a record names a stray, or bytes that are gone: {audit:?}"
-            );
-            if audit.adopted > 0 {
-                println!("{} strays were entered by the audit", audit.adopted);
-            }
-            removed += self.ledger.sweep(Duration::ZERO).await.unwrap().removed;
-        }
+    /// Sweeps, and returns how many blobs went. The books know of everything that is to go, and of all that stays.
+    pub(crate) async fn sweep(&self) -> u64 {
+        let removed = self.ledger.sweep(Duration::ZERO).await.unwrap().removed;
         let swept = self.engine.sweep(&self.owner, Duration::ZERO).await.unwrap();
         assert_eq!((swept.removed, swept.requeued), (0, 0), "blobs were in no book, or a recording had lost its job");
+        let audit = self.ledger.audit(Duration::ZERO).await.unwrap();
+        assert_eq!((audit.adopted, audit.claimed, audit.missing), (0, 0, 0), "the audit finds what a sweep left");
         removed
     }
 

@@ -56,8 +56,6 @@ pub(crate) struct Stack {
     pub(crate) client: Client,
     pub(crate) database: Option<Database>,
     pub(crate) bucket: Option<Bucket>,
-    /// Whether blobs may be written behind the books.
-    pub(crate) strays: bool,
     started: Instant,
     places: Places,
     /// Where the records are, past the proxy.
@@ -107,7 +105,6 @@ impl Stack {
             client,
             database,
             bucket,
-            strays: false,
             started,
             places,
             direct,
@@ -224,7 +221,7 @@ impl Stack {
     pub(crate) async fn judge(&mut self, may_fail: impl Fn(&JobRow) -> bool) {
         self.all_ended().await;
         self.stop_workers().await;
-        self.tally.swept += self.client.sweep(self.strays).await;
+        self.tally.swept += self.client.sweep().await;
         let acknowledged: BTreeSet<String> = self.client.acknowledged();
         let objects = self.objects();
         let mut raw = Raw::connect(&self.direct).await.unwrap();

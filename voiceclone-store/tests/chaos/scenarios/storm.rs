@@ -17,7 +17,6 @@ const ACTS: u32 = 12;
 
 pub(super) async fn storm(seed: u64) -> Ran {
     let mut stack = Stack::start(Kind::Distributed, seed).await;
-    stack.strays = true;
     stack.add_workers(WORKERS).await;
     let client = stack.client.clone();
     join(client.submit_many(60), async {
